@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from packaging.utils import canonicalize_name
+
+import airflow_provider_mlworkflows
+from airflow_provider_mlworkflows.get_provider_info import get_provider_info
+
+PACKAGE = "airflow_provider_mlworkflows"
+PACKAGE_ROOT = Path(airflow_provider_mlworkflows.__file__).parent
+KINDS = ("hooks", "operators", "sensors", "triggers")
+SHARED_MODULES = {"__init__", "base", "hub", "run"}
+"""Modules that the services' modules build on; a DAG imports nothing from them."""
+
+SECRET_FIELDS = {"security_token", "iam_token"}
+
+IMPORT_AIRFLOW = f"""
+import airflow, json, sys
+loaded = sorted(name for name in sys.modules if name.split(".")[0] == {PACKAGE!r})
+print(json.dumps(loaded))
+"""
+
+DRAW_CONNECTION_FORMS = f"""
+import json, sys
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+forms = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "huawei_mlworkflows"]
+loaded = sorted(name for name in sys.modules if name.split(".")[0] == {PACKAGE!r})
+print(json.dumps({{"forms": [form.model_dump(mode="json") for form in forms], "loaded": loaded}}))
+"""
+
+READ_MASKED_NAMES = """
+import json, sys
+from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+print(json.dumps([name for name in json.loads(sys.argv[1]) if should_hide_value_for_key(name)]))
+"""
+
+
+@pytest.fixture
+def info() -> dict[str, Any]:
+    return get_provider_info()
+
+
+@pytest.fixture
+def connection_type(info: dict[str, Any]) -> dict[str, Any]:
+    (only,) = info["connection-types"]
+    assert isinstance(only, dict)
+    return only
+
+
+@pytest.fixture(scope="module")
+def provider_entry_point() -> EntryPoint:
+    group = entry_points(group="apache_airflow_provider")
+    (only,) = [found for found in group if found.value.startswith(f"{PACKAGE}.")]
+    return only
+
+
+def airflow_schema(name: str) -> dict[str, Any]:
+    """Read a schema that Airflow ships, without importing Airflow."""
+    spec = find_spec("airflow")
+    assert spec is not None
+    for folder in spec.submodule_search_locations or ():
+        file = Path(folder, name)
+        if file.is_file():
+            schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            return schema
+    pytest.fail(f"Airflow ships no {name}")
+
+
+def run_in_new_process(code: str, airflow_home: Path, *arguments: str) -> Any:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=airflow_home,
+        env=env | {"AIRFLOW_HOME": str(airflow_home)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert PACKAGE not in done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_is_valid_against_the_schema_that_airflow_checks_at_start(info: dict[str, Any]) -> None:
+    schema = airflow_schema("provider_info.schema.json")
+
+    jsonschema.validate(info, schema, cls=jsonschema.Draft7Validator)
+
+
+@pytest.mark.parametrize("key", ["connection-types", "extra-links", "integrations", *KINDS])
+def test_is_valid_against_the_stricter_schema_of_provider_yaml(info: dict[str, Any], key: str) -> None:
+    schema = airflow_schema("provider.yaml.schema.json")
+
+    jsonschema.validate(info[key], schema["properties"][key], cls=jsonschema.Draft7Validator)
+
+
+def test_each_integration_named_is_described(info: dict[str, Any]) -> None:
+    described = {integration["integration-name"] for integration in info["integrations"]}
+
+    assert {entry["integration-name"] for kind in KINDS for entry in info[kind]} == described
+
+
+def test_each_call_returns_data_of_its_own(info: dict[str, Any]) -> None:
+    info["connection-types"].clear()
+
+    assert get_provider_info()["connection-types"]
+
+
+def test_module_imports_nothing() -> None:
+    tree = ast.parse((PACKAGE_ROOT / "get_provider_info.py").read_text(encoding="utf-8"))
+
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [getattr(node, "module", None) for node in imported] == ["__future__"]
+
+
+def test_entry_point_is_that_of_this_distribution(
+    info: dict[str, Any], provider_entry_point: EntryPoint
+) -> None:
+    distribution = provider_entry_point.dist
+    assert distribution is not None
+    assert canonicalize_name(distribution.metadata["Name"]) == info["package-name"]
+    assert distribution.version == airflow_provider_mlworkflows.__version__
+    assert provider_entry_point.load()() == info
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_lists_exactly_the_public_modules(info: dict[str, Any], kind: str) -> None:
+    found = {
+        f"{PACKAGE}.{kind}.{file.stem}"
+        for file in (PACKAGE_ROOT / kind).glob("*.py")
+        if file.stem not in SHARED_MODULES and not file.stem.startswith("_")
+    }
+
+    assert {module for entry in info[kind] for module in entry["python-modules"]} == found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_module_listed_defines_a_public_class(info: dict[str, Any], kind: str) -> None:
+    for entry in info[kind]:
+        for path in entry["python-modules"]:
+            module = importlib.import_module(path)
+            classes = inspect.getmembers(module, inspect.isclass)
+            assert [name for name, cls in classes if cls.__module__ == path and not name.startswith("_")]
+
+
+def test_hook_agrees_with_the_declared_connection_type(connection_type: dict[str, Any]) -> None:
+    from airflow.sdk import BaseHook
+
+    hook = _resolve(connection_type["hook-class-name"])
+
+    assert issubclass(hook, BaseHook)
+    assert hook.conn_type == connection_type["connection-type"]
+    assert hook.hook_name == connection_type["hook-name"]
+    assert hook.default_conn_name == "huawei_mlworkflows_default"
+    assert hook.conn_name_attr == "huawei_conn_id"
+    assert hook.conn_name_attr in inspect.signature(hook).parameters
+
+
+def test_hook_leaves_the_form_to_the_declaration(connection_type: dict[str, Any]) -> None:
+    hook = _resolve(connection_type["hook-class-name"])
+
+    assert "get_connection_form_widgets" not in vars(hook)
+    assert "get_ui_field_behaviour" not in vars(hook)
+
+
+def test_extra_links_are_link_classes(info: dict[str, Any]) -> None:
+    from airflow.sdk import BaseOperatorLink
+
+    for path in info["extra-links"]:
+        assert issubclass(_resolve(path), BaseOperatorLink)
+
+
+def test_each_field_explains_itself(connection_type: dict[str, Any]) -> None:
+    for field in connection_type["conn-fields"].values():
+        assert field["label"]
+        assert field["description"].endswith(".")
+
+
+def test_defaults_fit_the_fields_they_are_for(connection_type: dict[str, Any]) -> None:
+    for field in connection_type["conn-fields"].values():
+        default = field["schema"].get("default")
+        if default is not None or "null" in field["schema"]["type"]:
+            jsonschema.validate(default, field["schema"])
+
+
+def test_secrets_are_password_fields_that_airflow_masks(
+    connection_type: dict[str, Any], tmp_path: Path
+) -> None:
+    fields = connection_type["conn-fields"]
+    password_fields = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
+
+    masked = run_in_new_process(READ_MASKED_NAMES, tmp_path, json.dumps(sorted(fields)))
+
+    assert password_fields == SECRET_FIELDS
+    # A proxy's URL may hold a password: Airflow masks that one as well.
+    assert set(masked) == SECRET_FIELDS | {"proxy"}
+
+
+def test_importing_airflow_loads_the_description_only(
+    provider_entry_point: EntryPoint, tmp_path: Path
+) -> None:
+    assert provider_entry_point.dist is not None
+
+    loaded = run_in_new_process(IMPORT_AIRFLOW, tmp_path)
+
+    assert loaded == [PACKAGE, f"{PACKAGE}.get_provider_info"]
+
+
+def test_connection_form_is_drawn_without_importing_the_hook(
+    connection_type: dict[str, Any], tmp_path: Path
+) -> None:
+    drawn = run_in_new_process(DRAW_CONNECTION_FORMS, tmp_path)
+
+    assert drawn["loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]
+    (form,) = drawn["forms"]
+    assert form["hook_name"] == connection_type["hook-name"]
+    assert form["hook_class_name"] == connection_type["hook-class-name"]
+    standard = form["standard_fields"]
+    assert standard["login"]["title"] == "Access key ID"
+    assert standard["password"]["title"] == "Secret access key"
+    assert [name for name, field in standard.items() if field and field["hidden"]] == [
+        "url_schema",
+        "host",
+        "port",
+    ]
+    assert _labels_and_formats(form["extra_fields"]) == {
+        name: (field["label"], field["schema"].get("format"))
+        for name, field in connection_type["conn-fields"].items()
+    }
+
+
+def _labels_and_formats(extra_fields: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    return {
+        name: (field["schema"]["title"], field["schema"].get("format"))
+        for name, field in extra_fields.items()
+    }
+
+
+def _resolve(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
