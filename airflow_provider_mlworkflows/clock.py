@@ -1,0 +1,74 @@
+"""Time, passed in: everything that waits asks a Clock, so that a test can be its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from queue import Empty, SimpleQueue
+
+
+class Bell:
+    """Ends a wait from inside a signal handler.
+
+    A ``threading.Event`` may deadlock there, because the handler interrupts the very thread that holds its
+    lock. ``SimpleQueue.put`` is made to be safe in that place.
+    """
+
+    def __init__(self) -> None:
+        self.rung = False
+        self._queue: SimpleQueue[None] = SimpleQueue()
+
+    def ring(self) -> None:
+        """End the wait under way and all later ones."""
+        self.rung = True
+        self._queue.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for so many seconds, or until the bell rings."""
+        if not self.rung:
+            with contextlib.suppress(Empty):
+                self._queue.get(timeout=seconds)
+
+
+class Clock:
+    """The wall clock, and waiting by it."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float, bell: Bell | None = None) -> None:
+        """Let so many seconds pass; a bell can end it early."""
+        (bell or Bell()).wait(seconds)
+
+    async def asleep(self, seconds: float) -> None:
+        """The same in an event loop."""
+        await asyncio.sleep(seconds)
+
+
+class InterruptibleClock(Clock):
+    """A clock whose every sleep ends when a bell rings.
+
+    :param clock: the clock behind it.
+    :param bell: ends the sleeps.
+    """
+
+    def __init__(self, clock: Clock, bell: Bell) -> None:
+        self._clock = clock
+        self._bell = bell
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock.time()
+
+    def sleep(self, seconds: float, bell: Bell | None = None) -> None:
+        """Let so many seconds pass, or less if the bell rings."""
+        self._clock.sleep(seconds, bell or self._bell)
+
+    async def asleep(self, seconds: float) -> None:
+        """The same in an event loop, where no bell is heard."""
+        await self._clock.asleep(seconds)
+
+
+SYSTEM_CLOCK = Clock()

@@ -1,0 +1,207 @@
+"""Bytes over HTTP, and nothing else: the only module that knows the HTTP library.
+
+Clients and SSL contexts are shared, because building one costs milliseconds and half a megabyte. A request
+once sent is never cancelled: the library would lose its connection slot for good, and for a write nobody
+would know whether it took effect. Cancelling a waiter therefore only stops the waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, TransportError
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 16
+KEEPALIVE_SECONDS = 60.0
+CONNECT_TIMEOUT = 10.0
+
+_UNSENDABLE_HEADER = (httpx.LocalProtocolError, UnicodeError)
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.InvalidURL,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    *_UNSENDABLE_HEADER,
+)
+_NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """A request as it goes over the wire, already signed. Its headers hold credentials: keep it out of logs."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class WireReply:
+    """An answer as it came; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Connectivity:
+    """How to reach the outside.
+
+    :param verify: True for the usual certificate authorities (``SSL_CERT_FILE`` is honoured), False for no check,
+        or a CA file's path.
+    :param proxy: proxy URL; None leaves the choice to the environment (``HTTPS_PROXY``, ``NO_PROXY``).
+    :param timeout: seconds to wait for an answer.
+    """
+
+    verify: bool | str = True
+    proxy: str | None = field(default=None, repr=False)
+    timeout: float = 30.0
+
+    @property
+    def _client_key(self) -> tuple[bool | str, str | None]:
+        return self.verify, self.proxy
+
+    @property
+    def _timeout(self) -> httpx.Timeout:
+        return httpx.Timeout(self.timeout, connect=min(self.timeout, CONNECT_TIMEOUT))
+
+    def transmit(self, request: WireRequest) -> WireReply:
+        """Send a request and wait for the answer.
+
+        :raises TransportError: if none came.
+        """
+        try:
+            reply = _client(os.getpid(), *self._client_key).request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                content=request.content,
+                timeout=self._timeout,
+            )
+        except _NO_ANSWER as error:
+            raise _no_answer(request, error) from _cause(error)
+        return _wire_reply(reply)
+
+    async def atransmit(self, request: WireRequest) -> WireReply:
+        """The same in an event loop. Cancelling it leaves the request to finish on its own."""
+        clients = _loop_clients.setdefault(asyncio.get_running_loop(), _LoopClients())
+        sending = asyncio.create_task(clients.send(self, request))
+        clients.pending.add(sending)
+        sending.add_done_callback(clients.settle)
+        return await asyncio.shield(sending)
+
+
+async def wait_for_pending() -> None:
+    """Wait until every request of this event loop has its answer, also those nobody waits for any more."""
+    clients = _loop_clients.get(asyncio.get_running_loop())
+    if clients is not None and clients.pending:
+        await asyncio.wait(set(clients.pending))
+
+
+async def close_clients() -> None:
+    """Close this event loop's connections once all pending requests have their answer."""
+    await wait_for_pending()
+    clients = _loop_clients.pop(asyncio.get_running_loop(), None)
+    if clients is not None:
+        for client, _ in clients.by_key.values():
+            await client.aclose()
+
+
+class _LoopClients:
+    """The clients of one event loop, each with the gate that keeps callers off a full connection pool."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[tuple[bool | str, str | None], tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
+        self.pending: set[asyncio.Task[WireReply]] = set()
+
+    async def send(self, connectivity: Connectivity, request: WireRequest) -> WireReply:
+        key = connectivity._client_key
+        if key not in self.by_key:
+            self.by_key[key] = (
+                httpx.AsyncClient(verify=_ssl_context(key[0]), proxy=key[1], limits=_limits(), cookies=_no_cookies()),
+                asyncio.Semaphore(MAX_CONNECTIONS),
+            )
+        client, gate = self.by_key[key]
+        async with gate:
+            try:
+                reply = await client.request(
+                    request.method,
+                    request.url,
+                    headers=dict(request.headers),
+                    content=request.content,
+                    timeout=connectivity._timeout,
+                )
+            except _NO_ANSWER as error:
+                raise _no_answer(request, error) from _cause(error)
+        return _wire_reply(reply)
+
+    def settle(self, task: asyncio.Task[WireReply]) -> None:
+        self.pending.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.debug("a request ended without an answer: %s", error)
+
+
+_loop_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
+
+
+@cache
+def _ssl_context(verify: bool | str) -> ssl.SSLContext:
+    if isinstance(verify, str):
+        if not os.path.isfile(verify):
+            raise ConfigurationError(f"The CA file {verify!r} named by the connection's 'verify' does not exist.")
+        return ssl.create_default_context(cafile=verify)
+    return httpx.create_ssl_context(verify=verify)
+
+
+@cache
+def _client(process_id: int, verify: bool | str, proxy: str | None) -> httpx.Client:
+    # Keyed by process: a connection inherited through fork() would be shared with the parent.
+    return httpx.Client(verify=_ssl_context(verify), proxy=proxy, limits=_limits(), cookies=_no_cookies())
+
+
+def _limits() -> httpx.Limits:
+    return httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
+
+
+def _no_cookies() -> CookieJar:
+    # Accounts share clients, so what a service tells one must not be sent for another.
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
+def _wire_reply(reply: httpx.Response) -> WireReply:
+    return WireReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, reply.content)
+
+
+def _no_answer(request: WireRequest, error: Exception) -> TransportError:
+    host = urlsplit(request.url).netloc
+    sent = not isinstance(error, _NEVER_SENT)
+    story = "sent, but no complete answer came back" if sent else "could not be sent"
+    return TransportError(f"the request to {host} was {story} ({_reason(error)})", may_have_taken_effect=sent)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, _UNSENDABLE_HEADER):
+        return "a header, such as a key or token, holds a character that no header may hold"
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _cause(error: Exception) -> Exception | None:
+    """The error as the cause of another, None if it quotes a header and so may tell a secret."""
+    return None if isinstance(error, _UNSENDABLE_HEADER) else error

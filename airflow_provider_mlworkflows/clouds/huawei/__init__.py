@@ -1,0 +1,1 @@
+"""Huawei Cloud: signing, credentials and one module per service."""

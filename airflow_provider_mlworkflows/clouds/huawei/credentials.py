@@ -1,0 +1,184 @@
+"""Who calls Huawei Cloud, and in which project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_mlworkflows.clouds.client import (
+    Cell,
+    Exchange,
+    Identity,
+    Lookup,
+    Patience,
+    Service,
+    exchange,
+)
+from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
+from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
+from airflow_provider_mlworkflows.clouds.operation import Request
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, PermissionDeniedError
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.http import WireRequest
+
+_SIGNATURE = re.compile(r"Signature=[0-9a-fA-F]+")
+_UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A permanent access key, or a temporary one with its security token."""
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    security_token: str | None = field(default=None, repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not show in any text."""
+        return tuple(filter(None, (self.secret_key, self.security_token, self.access_key)))
+
+    def sign(self, request: WireRequest, project_id: str | None, now: float) -> WireRequest:
+        """Add project, security token, date and signature. Headers that proxies rewrite stay unsigned."""
+        unsigned = {k: v for k, v in request.headers.items() if k.lower() in _UNSIGNED_HEADERS}
+        to_sign = {k: v for k, v in request.headers.items() if k.lower() not in _UNSIGNED_HEADERS}
+        if project_id:
+            to_sign["X-Project-Id"] = project_id
+        if self.security_token:
+            to_sign["X-Security-Token"] = self.security_token
+        signed = signed_headers(
+            request.method,
+            request.url,
+            to_sign,
+            request.content,
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            now=now,
+        )
+        return replace(request, headers={**unsigned, **signed})
+
+
+@dataclass(frozen=True, slots=True)
+class IamToken:
+    """A ready-made IAM token, scoped to a project."""
+
+    token: str = field(repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not show in any text."""
+        return (self.token,)
+
+    def sign(self, request: WireRequest, project_id: str | None, now: float) -> WireRequest:
+        """Add the token; it names its project itself."""
+        return replace(request, headers={**request.headers, "X-Auth-Token": self.token})
+
+
+@dataclass(frozen=True, slots=True)
+class HuaweiIdentity:
+    """Credentials and the project they act in; no project while it is being looked up."""
+
+    credentials: AccessKey | IamToken
+    project_id: str | None = None
+
+    @property
+    def path_params(self) -> Mapping[str, str]:
+        """The project, for paths that contain it."""
+        return {"project_id": self.project_id} if self.project_id else {}
+
+    def sign(self, request: WireRequest, now: float) -> WireRequest:
+        """The request with the credentials added."""
+        return self.credentials.sign(request, self.project_id, now)
+
+    def redact(self, text: str) -> str:
+        """The text without key, token and signature."""
+        for secret in self.credentials.secrets:
+            text = text.replace(secret, "***")
+        return _SIGNATURE.sub("Signature=***", text)
+
+
+class _Project(BaseModel):
+    id: str
+    name: str
+
+
+class _Projects(BaseModel):
+    projects: list[_Project]
+
+
+class HuaweiAccount:
+    """Credentials, and the project of a region: given, or looked up in IAM once.
+
+    :param credentials: an access key or a token.
+    :param region: e.g. ``cn-north-4``; the project is looked up by it.
+    :param project_id: 32 hexadecimal digits; None to look it up.
+    :param iam_endpoint: where to look it up.
+    """
+
+    def __init__(
+        self,
+        credentials: AccessKey | IamToken,
+        *,
+        region: str,
+        project_id: str | None,
+        iam_endpoint: str,
+        patience: Patience | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.credentials = credentials
+        self.region = region
+        self._iam = Service("IAM", iam_endpoint, read_refusal)
+        self._patience = patience or Patience()
+        self._clock = clock
+        self._project: Cell[str] = Cell()
+        self._project.value = project_id
+
+    def identity(self) -> Exchange[Identity]:
+        """The credentials with their project.
+
+        :raises ConfigurationError: if the project cannot be found out.
+        """
+        project_id = self._project.value or (yield Lookup(self._project, self._look_up_project))
+        return HuaweiIdentity(self.credentials, project_id)
+
+    def renewed(self, refused: Identity) -> Exchange[Identity | None]:
+        """None: keys and ready-made tokens cannot be renewed, and asking again would block the key."""
+        yield from ()
+        return None
+
+    def _look_up_project(self) -> Exchange[str]:
+        """KeystoneListProjects, by the region's name."""
+        request = Request(
+            "KeystoneListProjects",
+            "GET",
+            "/v3/projects",
+            _Projects,
+            query=(("name", self.region),),
+            safe_to_repeat=True,
+        )
+        try:
+            found = yield from exchange(
+                self._iam, request, HuaweiIdentity(self.credentials), self._patience, self._clock
+            )
+        except PermissionDeniedError as error:
+            raise _project_unknown(self.region, f"the lookup was refused: {error}") from error
+        if len(found.projects) == 1:
+            return found.projects[0].id
+        if not found.projects:
+            raise _project_unknown(
+                self.region, "IAM lists no project for it; the region may be mistyped, or never opened by this account"
+            )
+        raise _project_unknown(self.region, f"{len(found.projects)} projects match")
+
+
+def _project_unknown(region: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The project of region {region!r} could not be looked up: {reason}. "
+        "Set project_id in the connection's extra, or grant iam:projects:listProjects."
+    )

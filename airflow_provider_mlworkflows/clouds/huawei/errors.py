@@ -1,0 +1,133 @@
+"""How Huawei Cloud services and the gateway in front of them say no."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlworkflows.clouds.client import Refusal
+from airflow_provider_mlworkflows.exceptions import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    ThrottledError,
+    UnexpectedReplyError,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.http import WireReply
+
+# A bad signature is answered with the whole canonical request, which holds the security token.
+_ECHOED_REQUEST = re.compile(r",?\s*canonical_?request.*", re.IGNORECASE | re.DOTALL)
+_ENVELOPES = (("error_code", "error_msg"), ("errorCode", "errorMsg"))
+_GATEWAY_CODE = re.compile(r"APIGW?\.(\d{4})$")
+
+_NOT_FOUND = frozenset(
+    {"ModelArts.7512", "ModelArts.7511", "ModelArts.7525", "ModelArts.7519", "ModelArts.2775", "ModelArts.50015001"}
+)
+_THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.4395", "ModelArts.6101"})
+_BAD_KEY = frozenset({"ModelArts.0206"})
+_GATEWAY_KINDS: dict[str, type[ApiError]] = {
+    "0101": BadRequestError,
+    "0301": AuthenticationError,
+    "0303": AuthenticationError,
+    "0308": ThrottledError,
+}
+_ADVICE: dict[type[ApiError], str] = {
+    BadRequestError: "Correct the argument that the message names.",
+    NotFoundError: "Check the id, and that the connection's region and project are the ones it belongs to.",
+    AuthenticationError: "Check the connection's access key, secret key and token.",
+    PermissionDeniedError: "Check the connection's project_id and the IAM permissions of its user.",
+    ThrottledError: "Poll less often, or ask for a higher quota.",
+    ServerError: "The service failed; try again later, and give its support the request id.",
+    UnexpectedReplyError: "Check that the endpoint is the service itself and not a proxy's page.",
+}
+_AUTHENTICATION_ADVICE = (
+    ("signature expired", "The clock of this machine is more than 15 minutes off; set it."),
+    ("token expire", "The token of the connection has expired; put a new one there."),
+    ("decrypt token", "The token of the connection is not one this region's IAM issued."),
+    ("not exist", "The access key does not exist; it may have been deleted or mistyped."),
+    ("signature fail", "The secret key does not fit the access key."),
+    ("reach the limit", "The access key is blocked for a while after too many failures; correct the secret key first."),
+    ("security token", "Temporary access keys need their security_token in the connection."),
+)
+
+
+def read_refusal(reply: WireReply) -> Refusal | None:
+    """Read a reply as a refusal; None if it is an answer.
+
+    A 2xx reply with an ``error_code`` inside is a refusal too.
+    """
+    succeeded = 200 <= reply.status < 300
+    if succeeded and not reply.content:
+        return None
+    try:
+        body = json.loads(reply.content) if reply.content else {}
+    except ValueError:
+        return _unreadable(reply)
+    # In an answer "code" may be a field like any other.
+    code, text, request_id = _envelope(body, _ENVELOPES if succeeded else (*_ENVELOPES, ("code", "message")))
+    if succeeded and not code:
+        return None
+    request_id = request_id or reply.headers.get("x-request-id", "") or reply.headers.get("x-iam-trace-id", "")
+    text = _ECHOED_REQUEST.sub("", text)
+    kind = _kind(reply.status, code)
+    return Refusal(kind, code, text, request_id, _advice(kind, code, text))
+
+
+def _envelope(body: Any, names: Iterable[tuple[str, str]]) -> tuple[str, str, str]:
+    """Code, message and request id from any of the shapes in use."""
+    if not isinstance(body, dict):
+        return "", "", ""
+    nested = body.get("error")
+    if isinstance(nested, dict):
+        return str(nested.get("code", "")), str(nested.get("message", "")), str(body.get("request_id", ""))
+    for code_name, text_name in names:
+        if body.get(code_name):
+            return str(body[code_name]), str(body.get(text_name) or ""), str(body.get("request_id") or "")
+    return "", "", ""
+
+
+def _kind(status: int, code: str) -> type[ApiError]:
+    gateway = _GATEWAY_CODE.search(code)
+    if gateway and gateway[1] in _GATEWAY_KINDS:
+        return _GATEWAY_KINDS[gateway[1]]
+    if status == 429 or code in _THROTTLED:
+        return ThrottledError
+    if code in _NOT_FOUND or status == 404:
+        return NotFoundError
+    if status == 401 or code in _BAD_KEY:
+        return AuthenticationError
+    if status == 403:
+        return PermissionDeniedError
+    if status >= 500:
+        return ServerError
+    return UnexpectedReplyError if 300 <= status < 400 else BadRequestError
+
+
+def _advice(kind: type[ApiError], code: str, text: str) -> str:
+    if kind is AuthenticationError:
+        for phrase, advice in _AUTHENTICATION_ADVICE:
+            if phrase in text.lower():
+                return advice
+    if code == "ModelArts.0210":
+        return "The connection's project_id is not the project of its credentials; correct one of them."
+    if kind is BadRequestError and (gateway := _GATEWAY_CODE.search(code)) and gateway[1] == "0101":
+        return "The endpoint does not offer this operation; check the connection's region and endpoint."
+    return _ADVICE[kind]
+
+
+def _unreadable(reply: WireReply) -> Refusal:
+    kind = _kind(reply.status, "") if reply.status == 429 or reply.status >= 500 else UnexpectedReplyError
+    excerpt = reply.content[:200].decode("utf-8", "replace").strip()
+    return Refusal(
+        kind,
+        text=f"not JSON: {excerpt!r}",
+        request_id=reply.headers.get("x-request-id", ""),
+        advice=_ADVICE[UnexpectedReplyError],
+    )

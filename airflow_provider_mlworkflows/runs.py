@@ -1,0 +1,111 @@
+"""The words every layer above the clouds speaks: a run, its steps and the state they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """What a run or a step is doing, in one vocabulary for all services."""
+
+    ACTIVE = "active"
+    """Queued, starting or running."""
+    STOPPING = "stopping"
+    """Told to stop, not yet over."""
+    WAITING = "waiting"
+    """Held up until a person or another program acts."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """Ended by a stop request."""
+    SKIPPED = "skipped"
+    """Never ran. Normal for a step of a branch not taken, a failure for a whole run."""
+    UNKNOWN = "unknown"
+    """A literal this provider has never seen; neither success nor failure."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more happens unless somebody acts on the run."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.SKIPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """Which run: the workflow it is a run of, and its own id.
+
+    ``workflow_id`` is whatever the service files runs under: a workflow, a pipeline, a graph.
+    """
+
+    workflow_id: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id}/{self.run_id}" if self.workflow_id else self.run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step (node, state) of a run.
+
+    ``status`` is the service's own literal, ``attempt`` counts from 1, ``error`` is "" unless it failed.
+    """
+
+    id: str
+    name: str
+    state: RunState
+    status: str
+    kind: str = ""
+    attempt: int = 1
+    started_at: datetime | None = None
+    updated_at: datetime | None = None
+    duration: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the service showed it at one moment.
+
+    ``status`` is the service's own literal, ``url`` its page in the cloud console.
+    """
+
+    ref: RunRef
+    state: RunState
+    status: str
+    steps: tuple[Step, ...] = ()
+    name: str = ""
+    url: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    message: str = ""
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+    def step(self, name: str) -> Step | None:
+        """The newest attempt of a step; None if the run has not come to it yet."""
+        return max((step for step in self.steps if step.name == name), key=lambda step: step.attempt, default=None)
+
+    @property
+    def failed_steps(self) -> tuple[Step, ...]:
+        """The steps that failed."""
+        return tuple(step for step in self.steps if step.state is RunState.FAILED)
+
+    @property
+    def waiting_steps(self) -> tuple[Step, ...]:
+        """The steps that wait for a person."""
+        return tuple(step for step in self.steps if step.state is RunState.WAITING)
+
+    @property
+    def fingerprint(self) -> int:
+        """Differs between two reads of one process if the service showed a change between them."""
+        return hash(
+            (
+                self.status,
+                tuple((step.id, step.status, step.attempt, step.updated_at) for step in self.steps),
+            )
+        )
