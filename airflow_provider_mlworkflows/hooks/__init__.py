@@ -1,0 +1,1 @@
+"""Hooks: an Airflow connection made into a client, one method per API operation."""

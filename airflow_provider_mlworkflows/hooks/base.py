@@ -1,0 +1,174 @@
+"""What every hook of this provider has in common: a connection resolved once, and the life of a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import WeakKeyDictionary
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import amask_secret, mask_secret
+
+from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS, Client, Patience
+from airflow_provider_mlworkflows.clouds.operation import Request, Session, Steps, operation
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_mlworkflows.runs import Run, RunRef
+
+T = TypeVar("T")
+
+_SECRET_NAME = re.compile("token|secret|password|proxy", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFields:
+    """The fields of an Airflow connection that this provider reads.
+
+    :param conn_id: its id, for messages.
+    :param login: access key id.
+    :param password: secret access key.
+    :param extra: everything else.
+    """
+
+    conn_id: str
+    login: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, connection: Connection) -> ConnectionFields:
+        """Read an Airflow connection; touches neither network nor supervisor.
+
+        :raises ConfigurationError: if its extra is not a JSON object.
+        """
+        try:
+            extra = json.loads(connection.extra) if connection.extra else {}
+        except ValueError:
+            extra = None
+        if not isinstance(extra, dict):
+            raise ConfigurationError(f"The extra of connection {connection.conn_id!r} is not a JSON object.")
+        return cls(connection.conn_id, connection.login, connection.password, extra)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must not show in a log; Airflow masks only some of it by itself."""
+        marked = (str(value) for name, value in self.extra.items() if _SECRET_NAME.search(name) and value)
+        return (*filter(None, (self.login, self.password)), *marked)
+
+
+class RunHook(BaseHook, Session):
+    """A hook for a service that has runs.
+
+    A subclass says how a connection becomes a client, and declares the operations of a run's life.
+    The connection is resolved at the first call, not before, and only once per hook.
+
+    :param conn_id: Airflow connection.
+    :param attempts: how often a request is sent at most, where repeating it is safe.
+    :param timeout: seconds for one request; None for the connection's own.
+    :param clock: where time comes from.
+    """
+
+    conn_name_attr: ClassVar[str]
+    default_conn_name: ClassVar[str]
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+
+    def __init__(
+        self,
+        conn_id: str,
+        *,
+        attempts: int = DEFAULT_ATTEMPTS,
+        timeout: float | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__()
+        self.conn_id = conn_id
+        self.patience = Patience(attempts)
+        self.timeout = timeout
+        self.clock = clock
+        self._loop_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    @abstractmethod
+    def client_for(self, fields: ConnectionFields) -> Client:
+        """Make a client from a connection's fields. Pure: no network, no Airflow.
+
+        :raises ConfigurationError: if the fields do not make sense.
+        """
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of this hook's connection. Blocks on first use; not for event loops."""
+        fields = ConnectionFields.of(self.get_connection(self.conn_id))
+        for secret in fields.secrets:
+            mask_secret(secret)
+        return self.client_for(fields)
+
+    async def aclient(self) -> Client:
+        """The same client, for event loops."""
+        lock = self._loop_locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:
+            if "client" not in self.__dict__:
+                fields = ConnectionFields.of(await self.aget_connection(self.conn_id))
+                for secret in fields.secrets:
+                    await amask_secret(secret)
+                self.__dict__["client"] = self.client_for(fields)
+        return self.client
+
+    def get_conn(self) -> Client:
+        """The client of this hook's connection."""
+        return self.client
+
+    def send(self, request: Request[T]) -> T:
+        """Send a request with this hook's connection."""
+        return self.client.send(request)
+
+    async def asend(self, request: Request[T]) -> T:
+        """The same in an event loop."""
+        return await (await self.aclient()).asend(request)
+
+    # The life of a run, in one vocabulary for all services. Each is an operation: callable, awaitable through
+    # ``aio``, usable inside another through ``steps``.
+
+    @operation
+    @abstractmethod
+    def get_run(self, ref: RunRef) -> Steps[Run]:
+        """Read a run with its steps.
+
+        :raises NotFoundError: if there is no such run.
+        """
+
+    @operation
+    @abstractmethod
+    def stop_run(self, ref: RunRef) -> Steps[bool]:
+        """Ask for a run to be stopped. Stopping is asynchronous: the run shows it some time later.
+
+        :returns: False if the run was over or stopping already, so that nothing was sent.
+        """
+
+    @operation
+    def get_runs(self, refs: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
+        """Read several runs, with as few requests as the service allows.
+
+        :returns: for each ref its run, or the error that concerns this run only.
+        """
+        runs: dict[RunRef, Run | MLWorkflowsError] = {}
+        for ref in refs:
+            try:
+                runs[ref] = yield from self.get_run.steps(ref)
+            except MLWorkflowsError as error:
+                runs[ref] = error
+        return runs
+
+    def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        """Divide refs into the groups that `get_runs` should be called with, perhaps at the same time."""
+        return [[ref] for ref in refs]

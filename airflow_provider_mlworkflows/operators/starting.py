@@ -1,0 +1,247 @@
+"""Starting a run once, however often the task that starts it is tried."""
+
+from __future__ import annotations
+
+import secrets
+from abc import abstractmethod
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+from airflow_provider_mlworkflows.exceptions import (
+    MLWorkflowsError,
+    NotFoundError,
+    RunNotFoundError,
+    ServerError,
+    TransportError,
+    UnexpectedReplyError,
+)
+from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+RECORD_KEY = "mlworkflows_run"
+LOOKUP_SECONDS = 30.0
+"""How long after an intent a run that it may have started is looked for."""
+LOOKUP_INTERVAL = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecord:
+    """What the task state store keeps of a start: first the intent, then the run.
+
+    :param token: random; the run carries it as its marker.
+    :param workflow_id: what was started.
+    :param run_id: the run, "" while only the intent is known.
+    :param max_tries: of the task at that time; another value later means that it was cleared since.
+    :param clear_number: of the Dag run at that time.
+    :param intent_at: seconds since the epoch.
+    :param deadline: seconds since the epoch.
+    """
+
+    token: str
+    workflow_id: str
+    run_id: str
+    max_tries: int
+    clear_number: int | None
+    intent_at: float
+    deadline: float
+
+
+class StartOperator(RunOperator):
+    """Base of the operators that start a run.
+
+    The intent to start is written into the task state store before the call, the run's id right after it, so
+    that a later attempt of the task finds the run instead of starting another.
+
+    :param durable: keep that record. Without it every attempt of the task starts a run of its own.
+    :param on_retry: what an automatic retry does with a failed run: ``repair`` it from its failed step, or
+        ``restart`` from the beginning.
+    :param on_unrepairable: what to do if that is impossible: ``fail`` or ``restart``.
+    :param on_stopped: what a retry does with a run that somebody stopped: ``fail``, ``repair`` or ``restart``.
+    :param on_clear: what a cleared task does: ``restart``, after stopping a run that still goes on, or
+        ``repair``.
+    """
+
+    def __init__(
+        self,
+        *,
+        durable: bool = True,
+        on_retry: str = "repair",
+        on_unrepairable: str = "fail",
+        on_stopped: str = "fail",
+        on_clear: str = "restart",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.durable = durable
+        self.on_retry = on_retry
+        self.on_unrepairable = on_unrepairable
+        self.on_stopped = on_stopped
+        self.on_clear = on_clear
+
+    @abstractmethod
+    def prepare_start(self) -> str:
+        """Check the arguments against the service, before anything is started.
+
+        :returns: the id of the workflow to be started, as runs of it are filed.
+        """
+
+    @abstractmethod
+    def start_run(self, marker: str) -> Run:
+        """Start a run that carries the marker."""
+
+    @abstractmethod
+    def find_started(self, marker: str) -> Run | None:
+        """The run that carries the marker, None if none is to be seen."""
+
+    @abstractmethod
+    def repair_run(self, run: Run) -> None:
+        """Ask the service to resume a run from where it failed.
+
+        :raises MLWorkflowsError: if it cannot be resumed.
+        """
+
+    def obtain_run(self, context: Context) -> tuple[Run, float]:
+        """Take up the run of an earlier attempt, or start one."""
+        record = self._load_record(context)
+        if record is None:
+            return self._start(context)
+        run = self._recorded_run(record)
+        if record.max_tries != context["ti"].max_tries:
+            return self._after_clear(context, record, run)
+        return self._after_retry(context, record, run)
+
+    def _start(self, context: Context) -> tuple[Run, float]:
+        workflow_id = self.prepare_start()
+        now = self.clock.time()
+        record = StartRecord(
+            token=f"airflow-{secrets.token_hex(8)}",
+            workflow_id=workflow_id,
+            run_id="",
+            max_tries=context["ti"].max_tries,
+            clear_number=context["dag_run"].clear_number,
+            intent_at=now,
+            deadline=now + self.timeout,
+        )
+        self._save_record(context, record)
+        try:
+            run = self.start_run(record.token)
+        except (TransportError, ServerError, UnexpectedReplyError) as error:
+            if isinstance(error, TransportError) and not error.may_have_taken_effect:
+                raise
+            self.log.warning("Looking for the run that the unanswered start may have created. %s", error)
+            found = self._look_for_started(record)
+            if found is None:
+                raise
+            run = found
+        return self._keep(context, record, run)
+
+    def _keep(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
+        """Record the run that a start has created."""
+        started_at = run.started_at.timestamp() if run.started_at else self.clock.time()
+        record = replace(record, run_id=run.ref.run_id, deadline=started_at + self.timeout)
+        self._save_record(context, record)
+        return run, record.deadline
+
+    def _recorded_run(self, record: StartRecord) -> Run | None:
+        if not record.run_id:
+            return self._look_for_started(record)
+        try:
+            return self.hook.get_run(RunRef(record.workflow_id, record.run_id))
+        except NotFoundError:
+            return None
+
+    def _look_for_started(self, record: StartRecord) -> Run | None:
+        """Look for a run by its marker until it would surely be visible."""
+        while True:
+            run = self.find_started(record.token)
+            if run is not None:
+                self.log.info("Found run %s by its marker %s.", run.ref, record.token)
+                return run
+            if self.clock.time() >= record.intent_at + LOOKUP_SECONDS:
+                return None
+            self.clock.sleep(LOOKUP_INTERVAL, self.bell)
+
+    def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
+        if run is None:
+            return self._start(context)
+        if self.on_clear == "repair" and run.state is not RunState.SUCCEEDED:
+            self.log.info("The task was cleared; repairing its run %s.", run.ref)
+            return self._repair(context, record, run) if run.state.is_terminal else self._adopt(context, record, run)
+        if not run.state.is_terminal:
+            self.log.info("The task was cleared; stopping its run %s before starting over.", run.ref)
+            self._stop_and_wait(run.ref)
+        return self._start(context)
+
+    def _after_retry(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
+        if run is None:
+            return self._after_loss(context, record)
+        if run.state is RunState.STOPPING:
+            run = self._wait_until_over(run)
+        if run.state in (RunState.STOPPING, RunState.STOPPED):
+            if record.clear_number != context["dag_run"].clear_number:
+                return self._start(context)
+            return self._choose(self.on_stopped, context, record, run)
+        if run.state in (RunState.FAILED, RunState.SKIPPED):
+            return self._choose(self.on_retry, context, record, run)
+        return self._adopt(context, record, run)
+
+    def _after_loss(self, context: Context, record: StartRecord) -> tuple[Run, float]:
+        if record.run_id and self.on_unrepairable == "fail":
+            ref = RunRef(record.workflow_id, record.run_id)
+            raise RunNotFoundError(
+                f"Run {ref} of an earlier attempt does not exist any more. Set on_unrepairable='restart' or clear "
+                "the task to start another.",
+                ref=ref,
+            )
+        return self._start(context)
+
+    def _choose(self, choice: str, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
+        match choice:
+            case "repair":
+                return self._repair(context, record, run)
+            case "restart":
+                self.log.info("Run %s is over (%s); starting another.", run.ref, run.status)
+                return self._start(context)
+            case _:
+                return run, record.deadline
+
+    def _adopt(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
+        self.log.info("Reattached to run %s of an earlier attempt; it is %s.", run.ref, run.status)
+        record = replace(record, run_id=run.ref.run_id, clear_number=context["dag_run"].clear_number)
+        self._save_record(context, record)
+        return run, record.deadline
+
+    def _repair(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
+        try:
+            self.repair_run(run)
+        except MLWorkflowsError as error:
+            if self.on_unrepairable == "restart":
+                self.log.warning("Run %s cannot be repaired; starting another. %s", run.ref, error)
+                return self._start(context)
+            raise
+        self.log.info("Run %s failed earlier; it is being repaired and watched on.", run.ref)
+        run = self._settle(run)
+        record = replace(
+            record,
+            run_id=run.ref.run_id,
+            max_tries=context["ti"].max_tries,
+            clear_number=context["dag_run"].clear_number,
+            deadline=self.clock.time() + self.timeout,
+        )
+        self._save_record(context, record)
+        return run, record.deadline
+
+    def _load_record(self, context: Context) -> StartRecord | None:
+        if not self.durable:
+            return None
+        stored = context["task_state_store"].get(RECORD_KEY)
+        return StartRecord(**cast("dict[str, Any]", stored)) if isinstance(stored, dict) else None
+
+    def _save_record(self, context: Context, record: StartRecord) -> None:
+        if self.durable:
+            context["task_state_store"].set(RECORD_KEY, asdict(record), retention=NEVER_EXPIRE)

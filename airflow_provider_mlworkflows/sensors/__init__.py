@@ -1,0 +1,1 @@
+"""Sensors: they wait for runs and steps that somebody else started."""

@@ -1,0 +1,55 @@
+"""Waiting for ModelArts workflow executions that something else started."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_mlworkflows.runs import RunRef
+from airflow_provider_mlworkflows.sensors.base import RunSensor
+from airflow_provider_mlworkflows.services.modelarts import MODELARTS
+
+
+class ModelArtsExecutionSensor(RunSensor):
+    """Wait until an execution of a workflow is over (ShowWorkflowExecution).
+
+    Returns the execution's id; pushes ``run`` and ``steps``.
+
+    :param workflow_id: UUID of the workflow.
+    :param execution_id: UUID of the execution.
+    :param huawei_conn_id: Airflow connection.
+    :param region: overrides the connection's region.
+    :param project_id: overrides the connection's project.
+    :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
+    :raises RunError: if the execution does not succeed.
+    """
+
+    service = MODELARTS
+    template_fields: Sequence[str] = (
+        "workflow_id",
+        "execution_id",
+        "huawei_conn_id",
+        "region",
+        "project_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        workflow_id: str,
+        execution_id: str,
+        huawei_conn_id: str = "huawei_mlworkflows_default",
+        region: str | None = None,
+        project_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.workflow_id = workflow_id
+        self.execution_id = execution_id
+        self.huawei_conn_id = huawei_conn_id
+        self.region = region
+        self.project_id = project_id
+
+    def run_ref(self) -> RunRef:
+        """The execution."""
+        return RunRef(self.workflow_id, self.execution_id)

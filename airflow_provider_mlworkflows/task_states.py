@@ -1,0 +1,70 @@
+"""What Airflow says has become of a task instance, asked from inside its own worker or triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+ANSWER_TIMEOUT = 2.0
+"""Seconds to wait for Airflow's answer. A worker that is being killed has five in all."""
+
+ENDED_BY_SOMEBODY = frozenset({"failed", "success", "skipped", "removed", "restarting", "none", "unknown"})
+"""States in which this attempt has no successor that would take up its run."""
+TAKEN_UP = frozenset({"scheduled", "queued", "running"})
+"""States in which another process has the task instance, or soon will."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKey:
+    """Which task instance."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int
+
+    @classmethod
+    def of(cls, task_instance: Any) -> TaskKey:
+        """The key of a task instance, as workers and triggerers know it."""
+        map_index = getattr(task_instance, "map_index", -1)
+        return cls(
+            task_instance.dag_id,
+            task_instance.task_id,
+            task_instance.run_id,
+            -1 if map_index is None else map_index,
+        )
+
+    def state(self) -> str:
+        """Its state; ``none`` before it is scheduled again, ``unknown`` if there is no such instance."""
+        mapped = self.map_index >= 0
+        states = RuntimeTaskInstance.get_task_states(
+            dag_id=self.dag_id,
+            task_ids=[self.task_id],
+            run_ids=[self.run_id],
+            map_index=self.map_index if mapped else None,
+        )
+        name = f"{self.task_id}_{self.map_index}" if mapped else self.task_id
+        of_run = states.get(self.run_id) or {}
+        if name not in of_run:
+            return "unknown"
+        return str(of_run[name]) if of_run[name] is not None else "none"
+
+    def state_if_answered(self) -> str | None:
+        """Its state, None if Airflow does not answer in two seconds."""
+        answers: list[str] = []
+
+        def ask() -> None:
+            answers.append(self.state())
+
+        asking = threading.Thread(target=ask, name="ask-task-state", daemon=True)
+        asking.start()
+        asking.join(ANSWER_TIMEOUT)
+        return answers[0] if answers else None
+
+    async def astate(self) -> str:
+        """Its state, for event loops."""
+        return await asyncio.to_thread(self.state)

@@ -1,0 +1,226 @@
+"""One reader for many watchers.
+
+All triggers of one event loop that watch runs of the same service with the same connection share a hub. At
+each tick it reads every run that is due with as few requests as the service allows, and wakes only those
+whose run changed. A watcher that is cancelled takes nothing with it: the requests belong to the hub.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import Context
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    MLWorkflowsError,
+    PermissionDeniedError,
+)
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.watching import Pace
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clock import Clock
+    from airflow_provider_mlworkflows.hooks.base import RunHook
+    from airflow_provider_mlworkflows.services import Service
+
+MAX_IN_FLIGHT = 8
+IDLE_LIFETIME = 60.0
+CONNECTION_LIFETIME = 600.0
+RESOLUTION = 0.001
+"""Seconds that do not count: a clock read after a sleep may show a hair less than was slept for."""
+QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING})
+"""States in which only a change is news."""
+
+Reading = Run | MLWorkflowsError
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """A trigger's subscription to a run.
+
+    :param ref: which run.
+    :param interval: seconds between reads.
+    :param until: seconds since the epoch; there is a read at that time, and its result is always delivered.
+    """
+
+    ref: RunRef
+    interval: float
+    until: float
+    due: float
+    _waiter: asyncio.Future[Reading] | None = None
+    _unread: Reading | None = None
+    _failure: BaseException | None = None
+    _fingerprint: int | None = None
+
+    async def reading(self) -> Reading:
+        """Wait for a reading worth knowing: a change, an error, a state that is not quiet, or the last one.
+
+        :raises BaseException: what ended the hub's reader before its time.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._unread is not None:
+            reading, self._unread = self._unread, None
+            return reading
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+
+    def deliver(self, reading: Reading, now: float) -> None:
+        """Wake the watcher if there is news in a reading."""
+        if isinstance(reading, Run):
+            before, self._fingerprint = self._fingerprint, reading.fingerprint
+            unchanged = before == self._fingerprint and reading.state in QUIET_STATES
+            if unchanged and now < self.until:
+                return
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(reading)
+        else:
+            self._unread = reading
+
+    def fail(self, error: BaseException) -> None:
+        """Raise an error in whoever waits for a reading, now or later."""
+        self._failure = error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+
+    def rest(self, now: float, *, pause: float, jitter: float) -> None:
+        """Set the time of the next read: after an interval, give or take 5 %, or when time is up."""
+        rested = now + max(self.interval * (0.95 + jitter / 10), pause)
+        self.due = min(rested, self.until) if self.until > now else rested
+
+
+class RunHub:
+    """Reads runs of one service and scope on behalf of all their watchers.
+
+    :param make_hook: makes a hook, which resolves the connection anew.
+    :param clock: where time comes from.
+    :param jitter: source of random numbers in [0, 1).
+    """
+
+    def __init__(
+        self, make_hook: Callable[[], RunHook], clock: Clock, jitter: Callable[[], float] = random.random
+    ) -> None:
+        self._make_hook = make_hook
+        self._clock = clock
+        self._jitter = jitter
+        self._watchers: set[Watcher] = set()
+        self._pace = Pace()
+        self._hook = make_hook()
+        self._hook_born = clock.time()
+        self._wake = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+
+    @classmethod
+    def shared(cls, service: Service, owner: object, clock: Clock) -> RunHub:
+        """The hub of this event loop for the service and for the scope that ``owner`` has as attributes."""
+        hubs = _hubs.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+        scope = service.scope_of(owner)
+        key = (service.name, *scope.values())
+        hub = hubs.get(key)
+        if hub is None:
+            hub = hubs[key] = cls(partial(service.hook, scope, attempts=1, clock=clock), clock)
+        return hub
+
+    @asynccontextmanager
+    async def watching(self, ref: RunRef, *, interval: float, until: float) -> AsyncIterator[Watcher]:
+        """Subscribe to a run for the length of the block; the first read comes after up to one interval."""
+        now = self._clock.time()
+        first = now + interval * (0.5 + self._jitter() / 2)
+        watcher = Watcher(ref, interval, until, due=min(first, max(until, now)))
+        self._watchers.add(watcher)
+        self._wake.set()
+        if self._reader is None or self._reader.done():
+            # A context of its own: what the hub logs belongs to no single task.
+            self._reader = asyncio.get_running_loop().create_task(self._read_on(), context=Context())
+            self._reader.add_done_callback(self._fail_watchers)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    async def _read_on(self) -> None:
+        """Read whatever is due, until there has been nobody to read for during a minute."""
+        idle_since = self._clock.time()
+        while True:
+            now = self._clock.time()
+            if self._watchers:
+                idle_since = now
+            elif now - idle_since >= IDLE_LIFETIME:
+                return
+            next_due = min((w.due for w in self._watchers), default=idle_since + IDLE_LIFETIME)
+            if next_due - now > RESOLUTION:
+                await self._sleep(next_due - now)
+            else:
+                await self._tick(now)
+
+    def _fail_watchers(self, reader: asyncio.Task[None]) -> None:
+        """Pass on what ended the reader before its time: a watcher must not wait for a reader that is gone."""
+        error = None if reader.cancelled() else reader.exception()
+        for watcher in self._watchers:
+            watcher.fail(error or asyncio.CancelledError("the reader of runs was cancelled"))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep, but wake for a new watcher, who may be due earlier."""
+        self._wake.clear()
+        sleeping = asyncio.ensure_future(self._clock.asleep(seconds))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    async def _tick(self, now: float) -> None:
+        # Whoever is due within half an interval reads along, so that watchers fall into step.
+        due = [w for w in self._watchers if w.due <= now + w.interval / 2]
+        readings = await self._read(list(dict.fromkeys(w.ref for w in due)))
+        errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
+        if any(isinstance(error, AuthenticationError | PermissionDeniedError) for error in errors):
+            self.forget_connection()
+        pause = self._pace.after(errors, interval=max((w.interval for w in due), default=0.0))
+        now = self._clock.time()
+        for watcher in due:
+            watcher.deliver(readings[watcher.ref], now)
+            watcher.rest(now, jitter=self._jitter(), pause=pause)
+
+    def hook(self) -> RunHook:
+        """The hook, made anew from its connection every ten minutes and when credentials were refused."""
+        if self._clock.time() - self._hook_born >= CONNECTION_LIFETIME:
+            self.forget_connection()
+        return self._hook
+
+    def forget_connection(self) -> None:
+        """Read the connection again at the next request."""
+        self._hook, self._hook_born = self._make_hook(), self._clock.time()
+
+    async def _read(self, refs: Sequence[RunRef]) -> dict[RunRef, Reading]:
+        hook = self.hook()
+        gate = asyncio.Semaphore(MAX_IN_FLIGHT)
+
+        async def read_batch(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
+            async with gate:
+                try:
+                    return await hook.get_runs.aio(batch)
+                except MLWorkflowsError as error:
+                    return dict.fromkeys(batch, error)
+
+        readings: dict[RunRef, Reading] = {}
+        for batch in await asyncio.gather(*map(read_batch, hook.batches(refs))):
+            readings |= batch
+        return readings
+
+
+# A hub lives as long as a watcher holds it or its reader runs.
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[tuple[object, ...], RunHub]] = (
+    WeakKeyDictionary()
+)

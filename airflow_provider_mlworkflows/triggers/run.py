@@ -1,0 +1,192 @@
+"""The one trigger: it waits for a run, or for one of its steps, and says in its event why the waiting ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
+from airflow_provider_mlworkflows.runs import Run, RunRef
+from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
+from airflow_provider_mlworkflows.triggers.hub import RunHub
+from airflow_provider_mlworkflows.watching import Memory, RunWatch, Verdict, WatchRules
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.services import Service
+
+RUN_ID_KEY = "run_id"
+MEMORY_KEY = "mlworkflows_watch"
+KILL_SECONDS = 25.0
+"""Airflow gives ``on_kill`` 30 seconds by default."""
+MESSAGE_LENGTH = 1000
+
+
+class RunTrigger(BaseTrigger):
+    """Waits until a run or one of its steps ends, waits for a person, or its time is up.
+
+    Its event carries ids, the verdict and a message; whoever gets it reads the run anew.
+
+    :param workflow_id: the workflow that it is a run of.
+    :param run_id: the run.
+    :param deadline: seconds since the epoch at which to stop waiting.
+    :param poll_interval: seconds between two reads.
+    :param step_name: follow this step instead of the whole run.
+    :param report_waiting: end the waiting when the run waits for a person.
+    :param cancel_on_kill: stop the run when a person fails, clears or finishes the task.
+    :param durable: whether a later attempt of the task takes up or stops this run itself.
+    :param memory: what the worker has seen and logged already, as `Memory` writes it.
+    """
+
+    service: ClassVar[Service]
+    clock: ClassVar[Clock] = SYSTEM_CLOCK
+
+    def __init__(
+        self,
+        *,
+        workflow_id: str,
+        run_id: str,
+        deadline: float,
+        poll_interval: float = 30.0,
+        step_name: str | None = None,
+        report_waiting: bool = False,
+        cancel_on_kill: bool = True,
+        durable: bool = True,
+        memory: str = "",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.deadline = deadline
+        self.poll_interval = poll_interval
+        self.step_name = step_name
+        self.report_waiting = report_waiting
+        self.cancel_on_kill = cancel_on_kill
+        self.durable = durable
+        self.memory = memory
+        self._finished = False
+
+    @property
+    def ref(self) -> RunRef:
+        """The run."""
+        return RunRef(self.workflow_id, self.run_id)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments, all of them JSON scalars."""
+        watch = {
+            "workflow_id": self.workflow_id,
+            "run_id": self.run_id,
+            "deadline": self.deadline,
+            "poll_interval": self.poll_interval,
+            "step_name": self.step_name,
+            "report_waiting": self.report_waiting,
+            "cancel_on_kill": self.cancel_on_kill,
+            "durable": self.durable,
+            "memory": self.memory,
+        }
+        return f"{type(self).__module__}.{type(self).__qualname__}", {**self.service.scope_of(self), **watch}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield the one event."""
+        rules = WatchRules(self.deadline, report_waiting=self.report_waiting, step_name=self.step_name)
+        watch = RunWatch(rules, self.log, Memory.load(await self._stored_memory() or self.memory))
+        hub = RunHub.shared(self.service, self, self.clock)
+        verdict: Verdict | None = None
+        async with hub.watching(self.ref, interval=self.poll_interval, until=self.deadline) as watcher:
+            while verdict is None:
+                reading = await watcher.reading()
+                if isinstance(reading, Run):
+                    verdict = watch.see(reading, self.clock.time())
+                else:
+                    verdict = watch.see_error(reading, self.clock.time())
+                await self._store_memory(watch.memory.dump())
+        # From here on a cancellation finds nothing to stop: the worker has the run.
+        self._finished = True
+        message = str(watch.last_error or "")[:MESSAGE_LENGTH]
+        yield TriggerEvent(
+            {
+                "workflow_id": self.workflow_id,
+                "run_id": self.run_id,
+                "deadline": self.deadline,
+                "verdict": verdict.value,
+                "message": message,
+            }
+        )
+
+    async def on_kill(self) -> None:
+        """Stop the run after a person has failed, cleared or finished the task.
+
+        Airflow cancels this method again every second, so the work is in a task of its own.
+        """
+        if self._finished or not self.cancel_on_kill:
+            return
+        work = asyncio.create_task(self._stop_unless_taken_up())
+        give_up = time.monotonic() + KILL_SECONDS
+        while not work.done() and time.monotonic() < give_up:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait({work}, timeout=1.0)
+        if not work.done():
+            self.log.error("Run %s could not be stopped in time; it may go on.", self.ref)
+
+    async def _stop_unless_taken_up(self) -> None:
+        try:
+            if await self._is_taken_up():
+                self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
+                return
+            hook = self.service.hook(self.service.scope_of(self))
+            stopped = await hook.stop_run.aio(self.ref)
+            self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
+        except MLWorkflowsError as error:
+            self.log.error("Run %s could not be stopped and may go on: %s", self.ref, error)
+
+    async def _is_taken_up(self) -> bool:
+        """Whether the task still waits for this very run: then the trigger was moved, not killed."""
+        if self.task_instance is None:
+            return False
+        key = TaskKey.of(self.task_instance)
+        state = await key.astate()
+        if state != "deferred" and not (self.durable and state in TAKEN_UP):
+            return False
+        current = await XCom.aget_one(
+            key=RUN_ID_KEY,
+            dag_id=key.dag_id,
+            task_id=key.task_id,
+            run_id=key.run_id,
+            map_index=key.map_index,
+        )
+        return bool(current == self.run_id)
+
+    async def _stored_memory(self) -> str | None:
+        """What an earlier life of this trigger has logged."""
+        if self.task_instance is None:
+            return None
+        key = TaskKey.of(self.task_instance)
+        stored = await XCom.aget_one(
+            key=MEMORY_KEY,
+            dag_id=key.dag_id,
+            task_id=key.task_id,
+            run_id=key.run_id,
+            map_index=key.map_index,
+        )
+        return stored if isinstance(stored, str) else None
+
+    async def _store_memory(self, memory: str) -> None:
+        if memory == self.memory:
+            return
+        self.memory = memory
+        if self.task_instance is not None:
+            key = TaskKey.of(self.task_instance)
+            await XCom.aset(
+                MEMORY_KEY,
+                memory,
+                dag_id=key.dag_id,
+                task_id=key.task_id,
+                run_id=key.run_id,
+                map_index=key.map_index,
+            )

@@ -1,0 +1,239 @@
+"""What successive reads of a run mean: keep waiting, or stop and say why.
+
+Worker, sensor and trigger share this judgement, so that all modes see the same run the same way. It does
+no input or output; time is passed in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, Self
+
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    MLWorkflowsError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+    UnexpectedReplyError,
+)
+from airflow_provider_mlworkflows.runs import Run, RunState, Step
+
+POLL_ERROR_LIMIT = 5
+"""Consecutive failed reads that are taken in stride."""
+UNKNOWN_LIMIT = 3600.0
+"""Seconds that a status nobody knows is put up with."""
+MISSING_GRACE = 60.0
+"""Seconds for which a run may be invisible before it counts as deleted."""
+REFUSED_GRACE = 900.0
+"""Seconds for which credentials may be refused, so that a rotated key can be put into the connection."""
+REFUSED_PAUSES = (60.0, 120.0, 300.0)
+SLOWEST_POLL = 300.0
+
+_REFUSED = (AuthenticationError, PermissionDeniedError)
+
+
+class Verdict(StrEnum):
+    """Why the waiting ends."""
+
+    OVER = "over"
+    """The run, or the watched step, is terminal."""
+    WAITING = "waiting"
+    """A person is waited for, and somebody wants to know."""
+    TIMEOUT = "timeout"
+    """The deadline has passed."""
+    UNKNOWN = "unknown"
+    """An unknown status for too long."""
+    GONE = "gone"
+    """The run does not exist any more."""
+    ERROR = "error"
+    """The run cannot be read."""
+
+
+class Log(Protocol):
+    """Where notices go."""
+
+    def info(self, event: Any, *args: Any) -> Any: ...  # noqa: D102
+    def warning(self, event: Any, *args: Any) -> Any: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRules:
+    """When to stop waiting.
+
+    :param deadline: seconds since the epoch.
+    :param report_waiting: end the waiting when the run waits for a person.
+    :param step_name: follow this step instead of the whole run.
+    """
+
+    deadline: float
+    report_waiting: bool = False
+    step_name: str | None = None
+
+
+@dataclass(slots=True)
+class Pace:
+    """How long to hold still between reads: longer while the service throttles or refuses the credentials."""
+
+    _throttled: int = 0
+    _refused: int = 0
+
+    def after(self, errors: Iterable[MLWorkflowsError], interval: float) -> float:
+        """Seconds until the next read, given the errors of this one (none if it went well)."""
+        throttled = [error for error in errors if isinstance(error, ThrottledError)]
+        refused = [error for error in errors if isinstance(error, _REFUSED)]
+        self._throttled = self._throttled + 1 if throttled else 0
+        self._refused = self._refused + 1 if refused else 0
+        if throttled:
+            asked = max(error.retry_after or 0.0 for error in throttled)
+            return max(asked, min(SLOWEST_POLL, interval * 2.0**self._throttled))
+        if refused:
+            return REFUSED_PAUSES[min(self._refused, len(REFUSED_PAUSES)) - 1]
+        return interval
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a watch knows from earlier reads. Survives a change of process as a string.
+
+    :param seen: step statuses already logged, by step name.
+    :param since: when a trouble began that has lasted ever since, in seconds since the epoch.
+    :param noted: troubles that have been logged.
+    :param errors: reads in a row that failed.
+    """
+
+    seen: dict[str, str] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+    noted: list[str] = field(default_factory=list)
+    errors: int = 0
+
+    @classmethod
+    def load(cls, text: str | None) -> Self:
+        """Read it from a string; an empty one if there is none."""
+        return cls(**json.loads(text)) if text else cls()
+
+    def dump(self) -> str:
+        """Write it as a string."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class RunWatch:
+    """Judges one run, read after read, and logs what changed.
+
+    :param rules: when to stop waiting.
+    :param log: where step changes and notices go.
+    :param memory: what is known from earlier reads.
+    """
+
+    rules: WatchRules
+    log: Log
+    memory: Memory = field(default_factory=Memory)
+    last_error: MLWorkflowsError | None = None
+
+    def see(self, run: Run, now: float) -> Verdict | None:
+        """Judge a read; None to keep waiting."""
+        self._recover()
+        self._log_changes(run.steps)
+        state = self._watched_state(run)
+        if state.is_terminal:
+            return Verdict.OVER
+        if state is RunState.WAITING:
+            self._note_waiting(run)
+            if self.rules.report_waiting:
+                return Verdict.WAITING
+        else:
+            self._forget("waiting")
+        if state is not RunState.UNKNOWN:
+            self._forget("unknown")
+        elif self._lasts("unknown", now, UNKNOWN_LIMIT):
+            return Verdict.UNKNOWN
+        else:
+            self._note_unknown(run)
+        return self._overdue(now)
+
+    def see_error(self, error: MLWorkflowsError, now: float) -> Verdict | None:
+        """Judge a read that failed; None to try again at the next poll."""
+        self.last_error = error
+        match error:
+            case NotFoundError():
+                if self._lasts("missing", now, MISSING_GRACE):
+                    return Verdict.GONE
+            case ThrottledError():
+                self._note("throttled", "Polling is being throttled; slowing down. %s", error)
+            case AuthenticationError() | PermissionDeniedError():
+                if self._lasts("refused", now, REFUSED_GRACE):
+                    return Verdict.ERROR
+                self._note("refused", "The credentials are refused; reading the connection again. %s", error)
+            case TransportError() | ServerError() | UnexpectedReplyError():
+                self.memory.errors += 1
+                if self.memory.errors > POLL_ERROR_LIMIT:
+                    return Verdict.ERROR
+                self.log.warning(
+                    "Could not read the run (%d of at most %d times in a row); it goes on by itself, reading it "
+                    "again at the next poll. %s",
+                    self.memory.errors,
+                    POLL_ERROR_LIMIT,
+                    error,
+                )
+            case _:
+                return Verdict.ERROR
+        return self._overdue(now)
+
+    def _recover(self) -> None:
+        self.last_error = None
+        self.memory.errors = 0
+        for trouble in ("missing", "refused", "throttled"):
+            self._forget(trouble)
+
+    def _forget(self, trouble: str) -> None:
+        self.memory.since.pop(trouble, None)
+        if trouble in self.memory.noted:
+            self.memory.noted.remove(trouble)
+
+    def _lasts(self, trouble: str, now: float, limit: float) -> bool:
+        """Whether a trouble, seen now, has lasted for ``limit`` seconds."""
+        return now - self.memory.since.setdefault(trouble, now) >= limit
+
+    def _note(self, trouble: str, message: str, *args: object) -> None:
+        """Log a trouble once, until it has passed."""
+        if trouble not in self.memory.noted:
+            self.memory.noted.append(trouble)
+            self.log.warning(message, *args)
+
+    def _watched_state(self, run: Run) -> RunState:
+        if self.rules.step_name is None or run.state.is_terminal:
+            return run.state
+        step = run.step(self.rules.step_name)
+        return RunState.ACTIVE if step is None else step.state
+
+    def _overdue(self, now: float) -> Verdict | None:
+        return Verdict.TIMEOUT if now >= self.rules.deadline else None
+
+    def _note_unknown(self, run: Run) -> None:
+        self._note(
+            "unknown",
+            "The run shows the status %r, which this provider does not know. It counts neither as success nor "
+            "as failure; watching on for at most %d minutes.",
+            run.status,
+            UNKNOWN_LIMIT // 60,
+        )
+
+    def _note_waiting(self, run: Run) -> None:
+        steps = ", ".join(f"{step.name} ({step.status})" for step in run.waiting_steps) or run.status
+        self._note("waiting", "The run waits for a person at %s. %s", steps, run.url)
+
+    def _log_changes(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            before = self.memory.seen.get(step.name)
+            if before == step.status:
+                continue
+            self.memory.seen[step.name] = step.status
+            took = "" if step.duration is None or not step.state.is_terminal else f" after {step.duration:.0f} s"
+            why = f": {step.error}" if step.error else ""
+            self.log.info("Step %s: %s%s%s", step.name, step.status, took, why)
