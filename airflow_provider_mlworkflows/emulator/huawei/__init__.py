@@ -1,0 +1,1 @@
+"""Parts common to the emulated Huawei Cloud services: signatures, access, IAM."""

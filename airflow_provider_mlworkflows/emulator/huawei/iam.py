@@ -1,0 +1,213 @@
+"""Emulated IAM: project lookup, tokens, temporary access keys."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, gateway_error
+from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_mlworkflows.emulator.credentials import Credentials, Token
+    from airflow_provider_mlworkflows.emulator.limits import Limit
+
+_TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Unavailable"}
+SHORTEST_KEY = 900
+LONGEST_KEY = 86400
+
+
+def keystone_error(status: int, message: str) -> Answer:
+    """Return an error as IAM's v3 interface words it."""
+    title = _TITLES.get(status, "Error")
+    return Answer(status, {"error": {"code": status, "message": message, "title": title}})
+
+
+def _refuse(status: int, message: str) -> NoReturn:
+    raise Refusal(keystone_error(status, message))
+
+
+def iam_time(time: datetime) -> str:
+    """Return a time as IAM writes it: UTC, microseconds, ``Z``."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+class IamService:
+    """Emulated IAM.
+
+    Args:
+        access: Checks of credentials.
+        credentials: Users, keys, tokens, projects.
+        now: Returns the emulator's time.
+    """
+
+    name = "iam"
+
+    def __init__(self, access: Access, credentials: Credentials, now: Callable[[], datetime]) -> None:
+        self._access = access
+        self._credentials = credentials
+        self._now = now
+
+    def operations(self) -> Sequence[Operation]:
+        """Return all operations."""
+        tokens = "/v3/auth/tokens"
+        keys = "/v3.0/OS-CREDENTIAL/securitytokens"
+        listing = "iam:projects:listProjects"
+        return [
+            Operation("KeystoneListProjects", "GET", "/v3/projects", self.list_projects, listing),
+            Operation("KeystoneCreateUserTokenByPassword", "POST", tokens, self.create_token, open_to_all=True),
+            Operation("KeystoneValidateToken", "GET", tokens, self.validate_token),
+            Operation("CreateTemporaryAccessKeyByToken", "POST", keys, self.create_key, open_to_all=True),
+        ]
+
+    def authenticate(self, call: Call, operation: Operation) -> None:
+        """Check credentials and permission, except where the body carries the credentials."""
+        if operation.open_to_all:
+            return
+        self._access.identify(call)
+        if not self._access.may(call, operation.permission):
+            _refuse(403, f"You are not authorized to perform the requested action: {operation.permission}")
+
+    def failure(self, call: Call, status: int, code: str | None) -> Answer:
+        """Return an error in IAM's or the gateway's words."""
+        if code is not None and not code.startswith("APIG"):
+            return Answer(status, {"error_code": code, "error_msg": "request failed"})
+        if code is not None or status == 429:
+            usual, message = GATEWAY_ERRORS.get(status, ("APIG.0202", "Backend unavailable"))
+            return gateway_error(call, status, code or usual, message)
+        return keystone_error(status, "request failed")
+
+    def throttled(self, call: Call, limit: Limit) -> Answer:
+        """Return the gateway's answer to a call beyond its quota."""
+        return self._access.throttled(call, limit)
+
+    def list_projects(self, call: Call) -> Answer:
+        """Return the account's projects, or the one of a name."""
+        wanted = call.param("name")
+        projects = [
+            {
+                "id": project_id,
+                "name": name,
+                "domain_id": self._credentials.domain_id,
+                "parent_id": self._credentials.domain_id,
+                "is_domain": False,
+                "enabled": True,
+                "description": "",
+                "links": {"self": f"https://iam.myhuaweicloud.com/v3/projects/{project_id}"},
+            }
+            for name, project_id in self._credentials.projects.items()
+            if wanted in (None, name)
+        ]
+        links = {"self": "https://iam.myhuaweicloud.com/v3/projects", "next": None, "previous": None}
+        return Answer(200, {"links": links, "projects": projects})
+
+    def create_token(self, call: Call) -> Answer:
+        """Issue a token for a password or for another token."""
+        auth = _part(_body(call), "auth")
+        identity = _part(auth, "identity")
+        methods = identity.get("methods")
+        if methods == ["password"]:
+            user = self._by_password(_part(_part(identity, "password"), "user"))
+        elif methods == ["token"]:
+            user = self._valid_token(_part(identity, "token").get("id"), 401).user
+        else:
+            _refuse(400, "identity.methods must be one of [password], [token]")
+        call.principal = user
+        scope = auth.get("scope")
+        project_id = self._project_of(scope if isinstance(scope, dict) else {})
+        token = self._credentials.add_token(user=user, project_id=project_id, methods=tuple(methods))
+        call.effective = True
+        return Answer(201, {"token": self._token_view(token)}, {"X-Subject-Token": token.text})
+
+    def validate_token(self, call: Call) -> Answer:
+        """Describe a token."""
+        token = self._valid_token(call.header("x-subject-token"), 404)
+        return Answer(200, {"token": self._token_view(token)}, {"X-Subject-Token": token.text})
+
+    def create_key(self, call: Call) -> Answer:
+        """Issue a temporary access key for a token."""
+        identity = _part(_part(_body(call), "auth"), "identity")
+        if identity.get("methods") != ["token"]:
+            _refuse(400, "identity.methods must be [token]")
+        named = identity.get("token")
+        details: dict[str, Any] = named if isinstance(named, dict) else {}
+        user = self._valid_token(details.get("id") or call.header("x-auth-token"), 401).user
+        call.principal = user
+        seconds = details.get("duration_seconds", SHORTEST_KEY)
+        is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
+        if not is_number or not SHORTEST_KEY <= seconds <= LONGEST_KEY:
+            _refuse(400, f"duration_seconds must be between {SHORTEST_KEY} and {LONGEST_KEY}")
+        ends = self._now() + timedelta(seconds=seconds)
+        key = self._credentials.add_temporary_key(user, ends)
+        call.effective = True
+        credential = {
+            "access": key.ak,
+            "secret": key.sk,
+            "securitytoken": key.security_token,
+            "expires_at": iam_time(ends),
+        }
+        return Answer(201, {"credential": credential})
+
+    def _by_password(self, given: dict[str, Any]) -> str:
+        user = self._credentials.users.get(str(given.get("name")))
+        domain = _part(given, "domain")
+        known = domain.get("name") == self._credentials.domain_name or domain.get("id") == self._credentials.domain_id
+        right = user is not None and hmac.compare_digest(user.password.encode(), str(given.get("password")).encode())
+        if user is None or not (right and known):
+            _refuse(401, "The username or password is wrong.")
+        return user.name
+
+    def _valid_token(self, text: object, status: int) -> Token:
+        token = self._credentials.find_token(text) if isinstance(text, str) else None
+        if token is None or token.expires_at <= self._now():
+            _refuse(status, "The token must be updated." if status == 401 else "Could not find token.")
+        return token
+
+    def _project_of(self, scope: dict[str, Any]) -> str | None:
+        project = scope.get("project")
+        if not isinstance(project, dict):
+            return None
+        projects = self._credentials.projects
+        if project.get("id") in projects.values():
+            return str(project["id"])
+        if project.get("name") in projects:
+            return projects[str(project["name"])]
+        _refuse(401, "The request you have made requires authentication: unknown project.")
+
+    def _token_view(self, token: Token) -> dict[str, Any]:
+        domain = {"id": self._credentials.domain_id, "name": self._credentials.domain_name}
+        user = self._credentials.users[token.user]
+        view: dict[str, Any] = {
+            "issued_at": iam_time(token.issued_at),
+            "expires_at": iam_time(token.expires_at),
+            "methods": list(token.methods),
+            "user": {"id": user.user_id, "name": user.name, "domain": domain, "password_expires_at": ""},
+            "roles": [{"id": "0", "name": "te_admin"}],
+            "catalog": [],
+        }
+        if token.project_id is None:
+            view["domain"] = domain
+        else:
+            names = {project_id: name for name, project_id in self._credentials.projects.items()}
+            view["project"] = {"id": token.project_id, "name": names[token.project_id], "domain": domain}
+        return view
+
+
+def _body(call: Call) -> dict[str, Any]:
+    try:
+        decoded = call.json()
+    except ValueError:
+        decoded = None
+    if not isinstance(decoded, dict):
+        _refuse(400, "The request body must be a JSON object.")
+    return decoded
+
+
+def _part(holder: dict[str, Any], name: str) -> dict[str, Any]:
+    part = holder.get(name)
+    if not isinstance(part, dict):
+        _refuse(400, f"The request body lacks the object {name}.")
+    return part

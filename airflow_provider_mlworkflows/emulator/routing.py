@@ -1,0 +1,169 @@
+"""Calls, answers and the table that leads from one to the other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl, unquote
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.emulator.limits import Limit
+
+
+@dataclass(slots=True)
+class Answer:
+    """A reply: status, JSON body (``None`` for none) and headers."""
+
+    status: int
+    body: Any = None  # any JSON value
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        """Return the body as sent."""
+        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
+
+    @property
+    def code(self) -> str | None:
+        """The error code in the body, in whatever dialect."""
+        if not isinstance(self.body, dict):
+            return None
+        inner = self.body.get("error")
+        code = self.body.get("error_code") or (inner.get("code") if isinstance(inner, dict) else None)
+        return None if code is None else str(code)
+
+
+class Refusal(Exception):
+    """A request that ends with an error answer in the service's dialect."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"{answer.status} {answer.code or ''}".strip())
+        self.answer = answer
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the emulator.
+
+    Attributes:
+        method: HTTP method, upper case.
+        raw_path: Path as on the wire, bytes.
+        raw_query: Query string as on the wire, bytes.
+        raw_headers: Header pairs as on the wire, names in lower case.
+        body: Body bytes.
+        request_id: Value of the reply's request id header.
+        ids: Values of the path template's fields.
+        principal: Who calls, once known; never a secret.
+        project_id: The project the credentials stand for, if they stand for one.
+        action: Name of the action in an action operation.
+        effective: Set by handlers that change state.
+    """
+
+    method: str
+    raw_path: bytes
+    raw_query: bytes
+    raw_headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    request_id: str
+    ids: dict[str, str] = field(default_factory=dict)
+    principal: str | None = None
+    project_id: str | None = None
+    action: str | None = None
+    effective: bool = False
+
+    @property
+    def path(self) -> str:
+        """The decoded path."""
+        return unquote(self.raw_path.decode("latin-1"))
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """Decoded query pairs in wire order."""
+        return parse_qsl(self.raw_query.decode("latin-1"), keep_blank_values=True)
+
+    def param(self, name: str) -> str | None:
+        """Return the first value of a query parameter; an empty value counts as none."""
+        return next((value for key, value in self.query if key == name and value), None)
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, stripped."""
+        wanted = name.lower().encode()
+        for key, value in self.raw_headers:
+            if key.lower() == wanted:
+                return value.decode("utf-8", "surrogateescape").strip()
+        return None
+
+    def json(self) -> Any:  # any JSON value
+        """Return the decoded body.
+
+        Raises:
+            ValueError: The body is not JSON.
+        """
+        return json.loads(self.body)
+
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation of a service: its reference name, method, path template, handler and permission."""
+
+    name: str
+    method: str
+    template: str
+    handler: Handler
+    permission: str | None = None
+    open_to_all: bool = False
+
+
+class Service(Protocol):
+    """What the gateway needs to know of an emulated service."""
+
+    name: str
+
+    def operations(self) -> Sequence[Operation]:
+        """Return all operations."""
+
+    def authenticate(self, call: Call, operation: Operation) -> None:
+        """Set the call's principal or raise :class:`Refusal`."""
+
+    def failure(self, call: Call, status: int, code: str | None) -> Answer:
+        """Return an error answer in the service's dialect, with its own code if none is given."""
+
+    def throttled(self, call: Call, limit: Limit) -> Answer:
+        """Return the answer to a call beyond its limit."""
+
+
+class Routes:
+    """Path templates of all services; where several match, literal segments win over fields."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self._table: list[tuple[re.Pattern[str], Service, Operation]] = []
+        for service in services:
+            for operation in service.operations():
+                self._table.append((_pattern(operation.template), service, operation))
+        self._table.sort(key=lambda row: _rank(row[2].template))
+
+    def match(self, call: Call) -> tuple[Service, Operation, Mapping[str, str]] | None:
+        """Return service, operation and path ids for a call, or ``None``."""
+        path = call.raw_path.decode("latin-1")
+        for pattern, service, operation in self._table:
+            found = pattern.fullmatch(path)
+            if found and operation.method == call.method:
+                ids = {name: unquote(value) for name, value in found.groupdict().items()}
+                return service, operation, ids
+        return None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", template)
+    return re.compile(
+        "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
+    )
+
+
+def _rank(template: str) -> tuple[bool, ...]:
+    return tuple(segment.startswith("{") for segment in template.split("/"))

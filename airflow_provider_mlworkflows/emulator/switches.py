@@ -1,0 +1,82 @@
+"""What the services' documents leave open, as settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+
+from airflow_provider_mlworkflows.emulator.checks import fits
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+
+def _switch(default: Any, meaning: str) -> Any:  # dataclass fields have no better type
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass
+class Switches:
+    """Open points of the emulated services; every field may be changed while the emulator runs.
+
+    Assignments are checked: a value of the wrong type or outside the allowed literals raises ``ValueError``.
+    :meth:`describe` lists all fields with value, default and meaning.
+    """
+
+    visibility_delay: int = _switch(2, "after an action, this many reads of the run still show the state before it")
+    steps_in_lists: bool = _switch(False, "runs in lists carry their steps; otherwise null")
+    status_on_create: bool = _switch(False, "the reply to a start carries a status")
+    list_lag: float = _switch(0.0, "seconds during which a new run is missing from lists")
+    wrong_state: tuple[int, str] = _switch(
+        (400, "ModelArts.0104"),
+        "HTTP status and error code for an action that the state forbids; 2xx accepts it without effect",
+    )
+    retry_after: int | None = _switch(None, "seconds in the Retry-After header of a throttled call; null for no header")
+    casing: Literal["as-is", "upper"] = _switch("as-is", "letter case of status literals")
+    page_cap: int = _switch(100, "most items in one page, whatever limit asks for")
+    default_limit: int = _switch(10, "page size when limit is not given")
+    count_means: Literal["match", "page"] = _switch(
+        "match", "count in lists: all matching items, or the items of this page"
+    )
+    job_instance_id: Literal["json", "object", "bare"] = _switch(
+        "json", "instance_id of a training step: JSON text, JSON object, or the job id alone"
+    )
+    job_id_key: str = _switch("job_id", "key of the training job id inside instance_id")
+    unknown_field: bool = _switch(True, "object replies carry a field that no document names")
+    stop_seconds: float = _switch(3.0, "how long a stop takes from stopping to stopped")
+    max_signature_failures: int = _switch(5, "wrong signatures in a row until the access key is blocked")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        hints = get_type_hints(type(self))
+        if name not in hints:
+            raise ValueError(f"unknown switch {name!r}; known: {', '.join(hints)}")
+        if name == "wrong_state" and isinstance(value, list):
+            value = tuple(value)
+        if not fits(value, hints[name]):
+            raise ValueError(f"switch {name} cannot be {value!r}")
+        super().__setattr__(name, value)
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return each switch with its value, default and meaning."""
+        return {
+            each.name: {
+                "value": getattr(self, each.name),
+                "default": each.default,
+                "meaning": each.metadata["meaning"],
+            }
+            for each in fields(self)
+        }
+
+    def update(self, values: Mapping[str, Any], lock: threading.RLock) -> None:
+        """Set several switches at once; none is set if one is refused.
+
+        Raises:
+            ValueError: Unknown switch or illegal value.
+        """
+        trial = Switches(**{each.name: getattr(self, each.name) for each in fields(self)})
+        for name, value in values.items():
+            setattr(trial, name, value)
+        with lock:
+            for name in values:
+                setattr(self, name, getattr(trial, name))
