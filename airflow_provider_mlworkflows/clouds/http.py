@@ -166,7 +166,10 @@ def _ssl_context(verify: bool | str) -> ssl.SSLContext:
     if isinstance(verify, str):
         if not os.path.isfile(verify):
             raise ConfigurationError(f"The CA file {verify!r} named by the connection's 'verify' does not exist.")
-        return ssl.create_default_context(cafile=verify)
+        try:
+            return ssl.create_default_context(cafile=verify)
+        except ssl.SSLError as error:
+            raise ConfigurationError(f"The file {verify!r} named by 'verify' holds no certificate (PEM).") from error
     return httpx.create_ssl_context(verify=verify)
 
 

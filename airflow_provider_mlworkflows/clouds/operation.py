@@ -24,6 +24,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, update_wrapper
+from inspect import signature
+from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
@@ -97,6 +99,10 @@ Pages = Generator["Request[Any] | list[T]", Any, None]
 """A declaration that alternates between a request and the list of items its answer held."""
 
 
+def _heading(bound: Callable[..., Any]) -> str:
+    return f"{bound.__name__}{signature(bound)}"
+
+
 @cache
 def _adapter(reply: Any) -> TypeAdapter[Any]:
     return TypeAdapter(reply)
@@ -119,7 +125,7 @@ class Operation(Generic[P, T]):
 
     def __init__(self, declare: Callable[Concatenate[Any, P], Request[T] | Steps[T]]) -> None:
         self._declare = declare
-        update_wrapper(self, declare)  # type: ignore[arg-type]  # so that help() shows the declaration
+        update_wrapper(self, declare)  # so that help() shows the declaration
 
     @overload
     def __get__(self, session: None, owner: type) -> Self: ...
@@ -127,6 +133,9 @@ class Operation(Generic[P, T]):
     def __get__(self, session: Session, owner: type) -> BoundOperation[P, T]: ...
     def __get__(self, session: Session | None, owner: type) -> Self | BoundOperation[P, T]:
         return self if session is None else BoundOperation(session, self._declare)
+
+    def __call__(self, session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+        return BoundOperation(session, self._declare)(*args, **kwargs)
 
 
 @overload
@@ -144,7 +153,10 @@ class BoundOperation(Generic[P, T]):
     def __init__(self, session: Session, declare: Callable[Concatenate[Any, P], Request[T] | Steps[T]]) -> None:
         self._session = session
         self._declare = declare
-        self.__doc__ = declare.__doc__
+        update_wrapper(self, MethodType(declare, session))  # so that help() shows the declaration
+
+    def __repr__(self) -> str:
+        return f"<operation {_heading(self)}>"
 
     def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
         """The requests it consists of, for use inside another declaration (``yield from``)."""
@@ -164,7 +176,7 @@ class Listing(Generic[P, T]):
 
     def __init__(self, declare: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         self._declare = declare
-        update_wrapper(self, declare)  # type: ignore[arg-type]  # so that help() shows the declaration
+        update_wrapper(self, declare)  # so that help() shows the declaration
 
     @overload
     def __get__(self, session: None, owner: type) -> Self: ...
@@ -172,6 +184,9 @@ class Listing(Generic[P, T]):
     def __get__(self, session: Session, owner: type) -> BoundListing[P, T]: ...
     def __get__(self, session: Session | None, owner: type) -> Self | BoundListing[P, T]:
         return self if session is None else BoundListing(session, self._declare)
+
+    def __call__(self, session: Session, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        return BoundListing(session, self._declare)(*args, **kwargs)
 
 
 def listing(declare: Callable[Concatenate[Any, P], Pages[T]]) -> Listing[P, T]:
@@ -185,7 +200,10 @@ class BoundListing(Generic[P, T]):
     def __init__(self, session: Session, declare: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         self._session = session
         self._declare = declare
-        self.__doc__ = declare.__doc__
+        update_wrapper(self, MethodType(declare, session))  # so that help() shows the declaration
+
+    def __repr__(self) -> str:
+        return f"<listing {_heading(self)}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         """Iterate over all items."""

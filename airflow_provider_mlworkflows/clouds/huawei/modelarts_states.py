@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,10 +10,15 @@ from typing import TYPE_CHECKING
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Duration, Execution, StepExecution
 
 INITIAL_STATUS = "init"
 """Stands for an absent status: the service leaves it out right after creation."""
+
+GATE_STATUS = "hold"
+"""A step that a person holds, such as for labelling; the other kind of waiting is for inputs."""
 
 STEP_STATES: Mapping[str, RunState] = {
     "init": RunState.ACTIVE,
@@ -67,6 +71,7 @@ def step_of(step: StepExecution) -> Step:
         updated_at=step.updated_at,
         duration=_seconds(step.duration),
         error=_error(step) if state is RunState.FAILED else "",
+        is_gate=_literal(step.status) == GATE_STATUS,
     )
 
 
@@ -102,6 +107,7 @@ def run_of(execution: Execution, *, console_url: str = "", workflow_id: str = ""
             for name, step in newest.items()
             if step.outputs and step_state(step.status) is RunState.SUCCEEDED
         },
+        has_steps=bool(steps),
     )
 
 
