@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.exceptions import RunError, RunFailedError, RunStoppedError
-from airflow_provider_mlworkflows.runs import Run, RunState, Step
+from airflow_provider_mlworkflows.exceptions import (
+    MLWorkflowsError,
+    RunError,
+    RunFailedError,
+    RunNotFoundError,
+    RunStoppedError,
+    RunWaitingError,
+    UnknownStatusError,
+)
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+from airflow_provider_mlworkflows.watching import Log, Verdict
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 XCOM_LIMIT = 32 * 1024
 """Characters of JSON that one pushed value may have."""
@@ -74,6 +86,50 @@ def _cut_list(values: list[Any]) -> list[Any]:
     return [*kept, {"truncated": f"{len(values) - len(kept)} more left out"}]
 
 
+def publish_outcome(context: Context, log: Log, run: Run, *, outputs: bool = True) -> None:
+    """Show a run that is over: its steps as a table in the log, its facts as XComs ``run``, ``steps``, ``outputs``."""
+    log.info("Run %s is over: %s.\n%s", run.ref, run.status, step_table(run))
+    ti = context["ti"]
+    ti.xcom_push(key="run", value=cut_to_limit(run_facts(run)))
+    ti.xcom_push(key="steps", value=cut_to_limit([step_facts(step) for step in run.steps]))
+    if outputs:
+        ti.xcom_push(key="outputs", value=cut_to_limit(dict(run.outputs)))
+
+
+def unfinished_error(run: Run, verdict: Verdict) -> RunError | None:
+    """The error for a run that is not over, if the verdict on it demands one."""
+    match verdict:
+        case Verdict.UNKNOWN:
+            kind: type[RunError] = UnknownStatusError
+            story = (
+                f"has shown the status {run.status!r} for an hour, which this provider does not know. "
+                "It is left as it is"
+            )
+        case Verdict.WAITING:
+            kind = RunWaitingError
+            steps = ", ".join(f"{step.name} ({step.status})" for step in run.waiting_steps) or run.status
+            story = f"waits for a person at {steps}. It is left as it is"
+        case _:
+            return None
+    return kind(f"Run {run.ref} {story}; see {run.url}", ref=run.ref, url=run.url)
+
+
+def gone_error(ref: RunRef, message: str) -> RunNotFoundError:
+    """The error for a run that does not exist."""
+    return RunNotFoundError(f"Run {ref} does not exist (any more). {message}", ref=ref)
+
+
+def lost_error(ref: RunRef, verdict: Verdict, message: str) -> MLWorkflowsError | None:
+    """The error for a run that could not be read to its end, if that is the verdict."""
+    match verdict:
+        case Verdict.GONE:
+            return gone_error(ref, message)
+        case Verdict.ERROR:
+            return MLWorkflowsError(f"Run {ref} could not be read any more; it may go on. {message}")
+        case _:
+            return None
+
+
 def run_error(run: Run, *, service: str, details: str = "") -> RunError | None:
     """The error for a run that is over; None if it succeeded.
 
@@ -100,6 +156,20 @@ def run_error(run: Run, *, service: str, details: str = "") -> RunError | None:
     if details:
         lines.append(details)
     return kind("\n".join(lines), ref=run.ref, url=run.url, failed_steps=tuple(step.name for step in run.failed_steps))
+
+
+def step_error(run: Run, step: Step, *, service: str) -> RunError | None:
+    """The error for a step that is over; None if it succeeded or was skipped."""
+    if step.state in (RunState.SUCCEEDED, RunState.SKIPPED):
+        return None
+    kind = RunStoppedError if step.state is RunState.STOPPED else RunFailedError
+    reason = f": {step.error}" if step.error else ""
+    return kind(
+        f"Step {step.name} of {service} run {run.ref} is {step.status}{reason}. See {run.url}",
+        ref=run.ref,
+        url=run.url,
+        failed_steps=(step.name,),
+    )
 
 
 def _reasons(steps: Iterable[Step]) -> str:

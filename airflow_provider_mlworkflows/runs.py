@@ -54,6 +54,7 @@ class Step:
     """One step (node, state) of a run.
 
     ``status`` is the service's own literal, ``attempt`` counts from 1, ``error`` is "" unless it failed.
+    ``is_gate`` marks a wait that a person is meant to end: inputs alone are no reason to pass it.
     """
 
     id: str
@@ -66,13 +67,15 @@ class Step:
     updated_at: datetime | None = None
     duration: float | None = None
     error: str = ""
+    is_gate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run as the service showed it at one moment.
 
-    ``status`` is the service's own literal, ``url`` its page in the cloud console.
+    ``status`` is the service's own literal, ``url`` its page in the cloud console. ``has_steps`` is False if the
+    run was read in a way that does not show steps, such as from a list.
     """
 
     ref: RunRef
@@ -85,6 +88,7 @@ class Run:
     ended_at: datetime | None = None
     message: str = ""
     outputs: Mapping[str, object] = field(default_factory=dict)
+    has_steps: bool = True
 
     def step(self, name: str) -> Step | None:
         """The newest attempt of a step; None if the run has not come to it yet."""
@@ -106,6 +110,7 @@ class Run:
         return hash(
             (
                 self.status,
+                self.state,
                 tuple((step.id, step.status, step.attempt, step.updated_at) for step in self.steps),
             )
         )

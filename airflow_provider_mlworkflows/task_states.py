@@ -1,13 +1,14 @@
-"""What Airflow says has become of a task instance, asked from inside its own worker or triggerer."""
+"""A task instance as its own worker or triggerer can ask Airflow about it: its state, and its XComs."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.sdk.execution_time.xcom import XCom
 
 ANSWER_TIMEOUT = 2.0
 """Seconds to wait for Airflow's answer. A worker that is being killed has five in all."""
@@ -68,3 +69,15 @@ class TaskKey:
     async def astate(self) -> str:
         """Its state, for event loops."""
         return await asyncio.to_thread(self.state)
+
+    def xcom(self, key: str) -> Any:
+        """What it has pushed under a key, None if nothing."""
+        return XCom.get_one(key=key, **asdict(self))
+
+    async def axcom(self, key: str) -> Any:
+        """What it has pushed under a key, for event loops."""
+        return await XCom.aget_one(key=key, **asdict(self))
+
+    async def aset_xcom(self, key: str, value: Any) -> None:
+        """Push a value in its name, from an event loop."""
+        await XCom.aset(key, value, **asdict(self))

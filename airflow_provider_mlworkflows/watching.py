@@ -7,13 +7,14 @@ no input or output; time is passed in.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
+    ConfigurationError,
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
@@ -22,7 +23,7 @@ from airflow_provider_mlworkflows.exceptions import (
     TransportError,
     UnexpectedReplyError,
 )
-from airflow_provider_mlworkflows.runs import Run, RunState, Step
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 POLL_ERROR_LIMIT = 5
 """Consecutive failed reads that are taken in stride."""
@@ -34,8 +35,8 @@ REFUSED_GRACE = 900.0
 """Seconds for which credentials may be refused, so that a rotated key can be put into the connection."""
 REFUSED_PAUSES = (60.0, 120.0, 300.0)
 SLOWEST_POLL = 300.0
-
-_REFUSED = (AuthenticationError, PermissionDeniedError)
+MEMORY_KEY = "mlworkflows_watch"
+"""XCom and task state store key under which a watch keeps its memory."""
 
 
 class Verdict(StrEnum):
@@ -68,12 +69,67 @@ class WatchRules:
 
     :param deadline: seconds since the epoch.
     :param report_waiting: end the waiting when the run waits for a person.
+    :param answerable: end the waiting when one of these steps waits for inputs; others may go on waiting.
+    :param approvable: end the waiting when one of these steps is held by a person.
     :param step_name: follow this step instead of the whole run.
     """
 
     deadline: float
     report_waiting: bool = False
+    answerable: tuple[str, ...] = ()
+    approvable: tuple[str, ...] = ()
     step_name: str | None = None
+
+    def payload(self) -> dict[str, str | float | bool | None]:
+        """The rules as flat JSON, for a trigger's arguments."""
+        return {
+            "deadline": self.deadline,
+            "report_waiting": self.report_waiting,
+            "answerable": json.dumps(self.answerable, ensure_ascii=False),
+            "approvable": json.dumps(self.approvable, ensure_ascii=False),
+            "step_name": self.step_name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """What a trigger tells the worker: which run, and why the waiting ended. The worker reads the run anew."""
+
+    ref: RunRef
+    verdict: Verdict
+    deadline: float
+    message: str = ""
+
+    def payload(self) -> dict[str, str | float]:
+        """The event as flat JSON."""
+        return {
+            "workflow_id": self.ref.workflow_id,
+            "run_id": self.ref.run_id,
+            "verdict": self.verdict.value,
+            "deadline": self.deadline,
+            "message": self.message,
+        }
+
+    @classmethod
+    def parse(cls, payload: Mapping[str, Any] | None) -> Self:
+        """Read an event back.
+
+        :raises MLWorkflowsError: if it is not one; a triggerer of another version may have sent it.
+        """
+        try:
+            event = payload or {}
+            ref = RunRef(event["workflow_id"], event["run_id"])
+            return cls(ref, Verdict(event["verdict"]), float(event["deadline"]), str(event.get("message", "")))
+        except (KeyError, ValueError, TypeError) as error:
+            raise MLWorkflowsError(
+                f"The trigger ended without a usable event: {payload!r}. Triggerer and workers may have different "
+                "versions of this provider installed."
+            ) from error
+
+
+def is_refusal(error: MLWorkflowsError) -> bool:
+    """Whether the connection itself may be at fault, so that it should be read again."""
+    return isinstance(error, AuthenticationError | PermissionDeniedError | ConfigurationError)
 
 
 @dataclass(slots=True)
@@ -86,7 +142,7 @@ class Pace:
     def after(self, errors: Iterable[MLWorkflowsError], interval: float) -> float:
         """Seconds until the next read, given the errors of this one (none if it went well)."""
         throttled = [error for error in errors if isinstance(error, ThrottledError)]
-        refused = [error for error in errors if isinstance(error, _REFUSED)]
+        refused = [error for error in errors if is_refusal(error)]
         self._throttled = self._throttled + 1 if throttled else 0
         self._refused = self._refused + 1 if refused else 0
         if throttled:
@@ -105,12 +161,14 @@ class Memory:
     :param since: when a trouble began that has lasted ever since, in seconds since the epoch.
     :param noted: troubles that have been logged.
     :param errors: reads in a row that failed.
+    :param has_read: whether the run has ever been read.
     """
 
     seen: dict[str, str] = field(default_factory=dict)
     since: dict[str, float] = field(default_factory=dict)
     noted: list[str] = field(default_factory=list)
     errors: int = 0
+    has_read: bool = False
 
     @classmethod
     def load(cls, text: str | None) -> Self:
@@ -143,10 +201,10 @@ class RunWatch:
         state = self._watched_state(run)
         if state.is_terminal:
             return Verdict.OVER
+        if self._is_answerable(run, state):
+            return Verdict.WAITING
         if state is RunState.WAITING:
             self._note_waiting(run)
-            if self.rules.report_waiting:
-                return Verdict.WAITING
         else:
             self._forget("waiting")
         if state is not RunState.UNKNOWN:
@@ -162,14 +220,16 @@ class RunWatch:
         self.last_error = error
         match error:
             case NotFoundError():
-                if self._lasts("missing", now, MISSING_GRACE):
+                if not self.memory.has_read or self._lasts("missing", now, MISSING_GRACE):
                     return Verdict.GONE
             case ThrottledError():
                 self._note("throttled", "Polling is being throttled; slowing down. %s", error)
-            case AuthenticationError() | PermissionDeniedError():
-                if self._lasts("refused", now, REFUSED_GRACE):
+            case AuthenticationError() | PermissionDeniedError() | ConfigurationError():
+                if not self.memory.has_read or self._lasts("refused", now, REFUSED_GRACE):
                     return Verdict.ERROR
-                self._note("refused", "The credentials are refused; reading the connection again. %s", error)
+                self._note(
+                    "refused", "The connection does not work any more; reading it again for 15 minutes. %s", error
+                )
             case TransportError() | ServerError() | UnexpectedReplyError():
                 self.memory.errors += 1
                 if self.memory.errors > POLL_ERROR_LIMIT:
@@ -187,6 +247,7 @@ class RunWatch:
 
     def _recover(self) -> None:
         self.last_error = None
+        self.memory.has_read = True
         self.memory.errors = 0
         for trouble in ("missing", "refused", "throttled"):
             self._forget(trouble)
@@ -211,6 +272,12 @@ class RunWatch:
             return run.state
         step = run.step(self.rules.step_name)
         return RunState.ACTIVE if step is None else step.state
+
+    def _is_answerable(self, run: Run, state: RunState) -> bool:
+        if self.rules.report_waiting and state is RunState.WAITING:
+            return True
+        rules = self.rules
+        return any(step.name in (rules.approvable if step.is_gate else rules.answerable) for step in run.waiting_steps)
 
     def _overdue(self, now: float) -> Verdict | None:
         return Verdict.TIMEOUT if now >= self.rules.deadline else None

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 from airflow.sdk.log import amask_secret, mask_secret
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS, Client, Patience
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, Steps, operation
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError, TransportError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_mlworkflows.runs import Run, RunRef
+    from airflow_provider_mlworkflows.runs import Run, RunRef, Step
 
 T = TypeVar("T")
 
@@ -63,7 +64,8 @@ class ConnectionFields:
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not show in a log; Airflow masks only some of it by itself."""
         marked = (str(value) for name, value in self.extra.items() if _SECRET_NAME.search(name) and value)
-        return (*filter(None, (self.login, self.password)), *marked)
+        # Blanks around them are not sent, so a text may hold them without.
+        return tuple(filter(None, (secret.strip() for secret in (self.login or "", self.password or "", *marked))))
 
 
 class RunHook(BaseHook, Session):
@@ -108,7 +110,10 @@ class RunHook(BaseHook, Session):
     @cached_property
     def client(self) -> Client:
         """The client of this hook's connection. Blocks on first use; not for event loops."""
-        fields = ConnectionFields.of(self.get_connection(self.conn_id))
+        try:
+            fields = ConnectionFields.of(self.get_connection(self.conn_id))
+        except (AirflowNotFoundException, AirflowRuntimeError) as error:
+            raise self._no_connection(error) from error
         for secret in fields.secrets:
             mask_secret(secret)
         return self.client_for(fields)
@@ -118,11 +123,24 @@ class RunHook(BaseHook, Session):
         lock = self._loop_locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with lock:
             if "client" not in self.__dict__:
-                fields = ConnectionFields.of(await self.aget_connection(self.conn_id))
+                try:
+                    fields = ConnectionFields.of(await self.aget_connection(self.conn_id))
+                except (AirflowNotFoundException, AirflowRuntimeError) as error:
+                    raise self._no_connection(error) from error
                 for secret in fields.secrets:
                     await amask_secret(secret)
                 self.__dict__["client"] = self.client_for(fields)
         return self.client
+
+    def _no_connection(self, error: Exception) -> MLWorkflowsError:
+        if isinstance(error, AirflowNotFoundException):
+            return ConfigurationError(
+                f"There is no Airflow connection {self.conn_id!r}. Create one of type {self.conn_type}, or name "
+                f"another in {self.conn_name_attr}."
+            )
+        return TransportError(
+            f"Airflow did not hand out the connection {self.conn_id!r}: {error}", may_have_taken_effect=False
+        )
 
     def get_conn(self) -> Client:
         """The client of this hook's connection."""
@@ -154,6 +172,27 @@ class RunHook(BaseHook, Session):
 
         :returns: False if the run was over or stopping already, so that nothing was sent.
         """
+
+    @operation
+    @abstractmethod
+    def continue_step(self, run: Run, step: Step, inputs: Mapping[str, Any]) -> Steps[None]:
+        """Let a waiting step go on.
+
+        :param inputs: what it waits for; empty for a gate.
+        :raises ApiError: if the service refuses.
+        """
+
+    @operation
+    def get_failure_log(self, run: Run) -> Steps[str]:
+        """The last log lines of a run's failed steps; "" if the service keeps none."""
+        yield from ()
+        return ""
+
+    @operation
+    def get_metrics(self, run: Run) -> Steps[Mapping[str, Any]]:
+        """What the steps of a run measured, by step name; empty if the service keeps none."""
+        yield from ()
+        return {}
 
     @operation
     def get_runs(self, refs: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:

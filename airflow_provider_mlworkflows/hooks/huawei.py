@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from airflow_provider_mlworkflows.clouds.client import Client, Patience, Service
 from airflow_provider_mlworkflows.clouds.http import Connectivity
@@ -25,25 +26,33 @@ HOOK_NAME = "Huawei Cloud ML workflows"
 GLOBAL_IAM = "https://iam.myhuaweicloud.com"
 REGIONS_WITHOUT_IAM = frozenset({"af-north-1", "cn-north-11", "cn-southwest-3"})
 
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
 
 class HuaweiExtra(BaseModel):
     """The extra of a connection: every field it may have, with strings from URI forms turned into types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        coerce_numbers_to_str=True,
+        str_strip_whitespace=True,
+    )
 
     region: str | None = None
     project_id: str | None = None
     auth_type: Literal["aksk", "token"] = "aksk"
-    security_token: str | None = None
-    iam_token: str | None = None
+    security_token: str | None = Field(default=None, repr=False)
+    iam_token: str | None = Field(default=None, repr=False)
     endpoint: str | None = None
     modelarts_endpoint: str | None = None
     obs_endpoint: str | None = None
     aom_endpoint: str | None = None
     iam_endpoint: str | None = None
     verify: bool | str = True
-    proxy: str | None = None
-    timeout: float = 30.0
+    proxy: str | None = Field(default=None, repr=False)
+    timeout: float = Field(default=30.0, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -64,10 +73,16 @@ class HuaweiExtra(BaseModel):
     def _is_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        if not _is_http_address(value) or set(value) & set("?#@"):
             raise ValueError("must be an address such as https://modelarts.cn-north-4.myhuaweicloud.com")
         return value.rstrip("/")
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_proxy(cls, value: str | None) -> str | None:
+        if value is not None and not _is_http_address(value):
+            raise ValueError("must be an address such as http://proxy.example.com:3128")
+        return value
 
     @field_validator("timeout")
     @classmethod
@@ -75,6 +90,14 @@ class HuaweiExtra(BaseModel):
         if value <= 0:
             raise ValueError("must be more than 0 seconds")
         return value
+
+
+def _is_http_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its message may quote a secret
+        return False
 
 
 def huawei_client(
@@ -105,6 +128,10 @@ def huawei_client(
         raise ConfigurationError(
             f"Connection {fields.conn_id!r} has no region. Set region in its extra, e.g. cn-north-4, or both "
             f"project_id and {service}_endpoint."
+        )
+    if region and not _REGION.fullmatch(region):
+        raise ConfigurationError(
+            f"The region for connection {fields.conn_id!r} is not the id of a region. It should look like cn-north-4."
         )
     connectivity = Connectivity(extra.verify, extra.proxy, timeout or extra.timeout)
     account = HuaweiAccount(
@@ -148,12 +175,13 @@ def _credentials(fields: ConnectionFields, extra: HuaweiExtra) -> AccessKey | Ia
         return IamToken(extra.iam_token)
     if extra.iam_token:
         raise ConfigurationError(f"{conn} has an iam_token but auth_type aksk. Set auth_type to token.")
-    if not fields.login or not fields.password:
+    login, password = (fields.login or "").strip(), (fields.password or "").strip()
+    if not login or not password:
         raise ConfigurationError(
             f"{conn} lacks an access key: put the access key id into login and the secret access key into "
             "password, or set auth_type to token and give an iam_token."
         )
-    return AccessKey(fields.login.strip(), fields.password.strip(), extra.security_token)
+    return AccessKey(login, password, extra.security_token)
 
 
 def _iam_endpoint(region: str) -> str:

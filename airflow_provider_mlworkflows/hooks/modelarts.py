@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts import ModelArtsApi
@@ -11,21 +13,28 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     data_requirement_items,
     parameter_items,
 )
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
+    InvalidInputError,
     MLWorkflowsError,
     PermissionDeniedError,
 )
 from airflow_provider_mlworkflows.hooks import huawei
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
-from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.client import Client
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution
+    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, StepExecution
 
+WORTH_A_LIST = 3
+"""From so many executions of one workflow on, reading its list costs less than reading each."""
+LOG_LINES = 50
+JOB_STEP_TYPES = frozenset({"job", "training_job", "traning_job"})
+JOB_ID_KEYS = ("job_id", "training_job_id", "id")
 CONSOLE = "https://console.huaweicloud.com/modelarts/"
 
 
@@ -114,6 +123,131 @@ class ModelArtsHook(ModelArtsApi, RunHook):
                 return False
             raise
         return True
+
+    @operation
+    def continue_step(self, run: Run, step: Step, inputs: Mapping[str, Any]) -> Steps[None]:
+        """Let a waiting step go on (CreateWorkflowStepExecutionsActions, ``continue``).
+
+        :param inputs: ``{"parameters": ..., "data_requirements": ...}``, either of them or neither.
+        :raises InvalidInputError: if the workflow does not have such an input.
+        :raises ApiError: if the service refuses.
+        """
+        unknown = set(inputs) - {"parameters", "data_requirements"}
+        if unknown:
+            raise InvalidInputError(
+                f"The inputs of step {step.name} are given as 'parameters' and 'data_requirements', not as "
+                f"{', '.join(map(repr, sorted(unknown)))}."
+            )
+        yield from self.act_on_checked_step.steps(run.ref, step.id, "continue", **inputs)
+
+    @operation
+    def act_on_checked_step(
+        self, ref: RunRef, step_id: str, action: str, *, parameters: Inputs = (), data_requirements: Inputs = ()
+    ) -> Steps[None]:
+        """Retry, stop or continue a step with inputs that were checked against the workflow (ShowWorkflow).
+
+        :param step_id: the ``uuid`` of the step in this execution.
+        :param action: ``retry``, ``stop`` or ``continue``.
+        """
+        checked = yield from self.checked_inputs.steps(ref.workflow_id, parameters, data_requirements)
+        yield from self.act_on_step.steps(
+            ref.workflow_id, ref.run_id, step_id, action, parameters=checked[0], data_requirements=checked[1]
+        )
+
+    @operation
+    def get_runs(self, refs: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
+        """Read several executions: one by one if they are few, otherwise from their workflows' lists.
+
+        Lists may not show steps, and a list calls a waiting execution ``running``; then one look at the todo
+        list of the workspace tells which of them wait (ListWorkflowExecutions, ShowWorkflowsTodolist).
+        """
+        runs: dict[RunRef, Run] = {}
+        if len(refs) >= WORTH_A_LIST:
+            for workflow_id in dict.fromkeys(ref.workflow_id for ref in refs):
+                wanted = {ref.run_id for ref in refs if ref.workflow_id == workflow_id}
+                runs |= yield from self._listed_runs(workflow_id, wanted)
+            if any(run.state is RunState.ACTIVE and not run.has_steps for run in runs.values()):
+                runs |= yield from self._waiting_runs(runs)
+        missing = [ref for ref in refs if ref not in runs]
+        return {**runs, **(yield from super().get_runs.steps(missing))}
+
+    def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        """Executions of the same workflow are read together, where that saves requests."""
+        per_workflow: dict[str, list[RunRef]] = {}
+        for ref in refs:
+            per_workflow.setdefault(ref.workflow_id, []).append(ref)
+        listed = [ref for group in per_workflow.values() if len(group) >= WORTH_A_LIST for ref in group]
+        single = [[ref] for group in per_workflow.values() if len(group) < WORTH_A_LIST for ref in group]
+        return [listed, *single] if listed else list(single)
+
+    def _listed_runs(self, workflow_id: str, wanted: set[str]) -> Steps[dict[RunRef, Run]]:
+        """The wanted executions of a workflow, as far as its newest pages show them."""
+        found: dict[RunRef, Run] = {}
+        offset = 0
+        for _ in range(1 + ceil(len(wanted) / PAGE_SIZE)):
+            page = yield from self.list_executions.steps(
+                workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
+            )
+            for execution in page.items:
+                if execution.execution_id in wanted:
+                    run = self._run(execution, workflow_id)
+                    found[run.ref] = run
+            offset += len(page.items)
+            if len(found) == len(wanted) or not page.items:
+                break
+        return found
+
+    def _waiting_runs(self, runs: Mapping[RunRef, Run]) -> Steps[dict[RunRef, Run]]:
+        """Those of the runs that the todo list names, as waiting."""
+        todos = yield from self.list_todos.steps()
+        waiting = {RunRef(todo.workflow_id, todo.execution_id) for todo in todos.items}
+        return {
+            ref: replace(run, state=RunState.WAITING)
+            for ref, run in runs.items()
+            if ref in waiting and run.state is RunState.ACTIVE
+        }
+
+    @operation
+    def get_metrics(self, run: Run) -> Steps[Mapping[str, Any]]:
+        """What the finished steps measured, by step name (ShowWorkflowStepExecutionMetrics)."""
+        measured: dict[str, Any] = {}
+        for step in run.steps:
+            if step.state is RunState.SUCCEEDED:
+                metrics = yield from self.show_step_metrics.steps(run.ref.workflow_id, run.ref.run_id, step.id)
+                if metrics:
+                    measured[step.name] = [
+                        {"key": metric.key, "title": metric.title, "type": metric.type, "data": metric.data}
+                        for metric in metrics
+                    ]
+        return measured
+
+    @operation
+    def get_failure_log(self, run: Run) -> Steps[str]:
+        """The last 50 log lines of each failed training step (ShowTrainingJobDetails, ShowTrainingJobLogs)."""
+        execution = yield from self.show_execution.steps(run.ref.workflow_id, run.ref.run_id)
+        failed = {step.id for step in run.failed_steps}
+        parts = []
+        for step in execution.steps_execution:
+            if step.uuid in failed and step.type in JOB_STEP_TYPES:
+                text = yield from self._job_log(step)
+                if text:
+                    parts.append(f"Last log lines of step {step.step_name}:\n{text}")
+        return "\n".join(parts)
+
+    def _job_log(self, step: StepExecution) -> Steps[str]:
+        job_id = next((str(step.instance[key]) for key in JOB_ID_KEYS if step.instance.get(key)), None)
+        if job_id is None:
+            self.log.warning(
+                "The training job of step %s is not known, so its log cannot be shown (instance_id has %s).",
+                step.step_name,
+                ", ".join(map(repr, step.instance)) or "nothing",
+            )
+            return ""
+        job = yield from self.show_training_job.steps(job_id)
+        failing = [status.task for status in job.status.task_statuses if status.exit_code]
+        task = next(iter(failing or job.status.tasks), "worker-0")
+        log = yield from self.show_training_job_log.steps(job_id, task, lines=LOG_LINES)
+        return log.content.rstrip()
 
     @operation
     def checked_inputs(

@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, Clock, InterruptibleClock
 from airflow_provider_mlworkflows.exceptions import (
-    AuthenticationError,
+    InvalidInputError,
     MLWorkflowsError,
     NotFoundError,
-    PermissionDeniedError,
     RunInterruptedError,
-    RunNotFoundError,
     RunTimeoutError,
     RunWaitingError,
-    UnknownStatusError,
 )
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
-from airflow_provider_mlworkflows.outcomes import cut_to_limit, run_error, run_facts, step_facts, step_table
+from airflow_provider_mlworkflows.outcomes import (
+    cut_to_limit,
+    gone_error,
+    lost_error,
+    publish_outcome,
+    run_error,
+    unfinished_error,
+)
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.task_states import ENDED_BY_SOMEBODY, TaskKey
-from airflow_provider_mlworkflows.watching import Pace, RunWatch, Verdict, WatchRules
+from airflow_provider_mlworkflows.watching import (
+    MEMORY_KEY,
+    Memory,
+    Pace,
+    RunWatch,
+    Verdict,
+    WatchEvent,
+    WatchRules,
+    is_refusal,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_mlworkflows.exceptions import RunError
     from airflow_provider_mlworkflows.hooks.base import RunHook
     from airflow_provider_mlworkflows.services import Service
 
@@ -42,11 +57,10 @@ KILL_REQUEST_TIMEOUT = 3.0
 SETTLE_SECONDS = 120.0
 """How long a run may still show its old state after an action."""
 STOP_SECONDS = 60.0
+"""How long a run that was told to stop may show no sign of it."""
 SETTLE_INTERVAL = 3.0
 BACKSTOP = 300.0
 """Seconds after the deadline at which Airflow itself gives up on a trigger that never answered."""
-
-Event = Mapping[str, Any]
 
 
 class RunOperator(BaseOperator):
@@ -58,7 +72,11 @@ class RunOperator(BaseOperator):
     :param deferrable: wait in the triggerer instead of on a worker.
     :param poll_interval: seconds between two reads of the run.
     :param timeout: seconds from the remote start until the run is stopped and the task fails (7 days).
-    :param on_waiting: what to do while the run waits for a person: ``wait`` or ``fail``.
+    :param on_waiting: what to do while the run waits for a person: ``wait``, ``fail``, or ``continue`` with
+        ``waiting_inputs`` and ``approve_steps``; a step that neither names is waited for.
+    :param waiting_inputs: ``{step name: inputs}`` to continue waiting steps with.
+    :param approve_steps: names of steps held by a person that may be passed.
+    :param fetch_metrics: push what the steps measured as XCom ``metrics``.
     :param cancel_on_kill: stop the run when a person fails, clears or finishes the task.
     :param cancel_on_timeout: stop the run when its time is up.
     :raises RunError: if the run does not succeed; see the subclasses of that error.
@@ -66,6 +84,7 @@ class RunOperator(BaseOperator):
 
     service: ClassVar[Service]
     clock: ClassVar[Clock] = SYSTEM_CLOCK
+    step_name: str | None = None
     operator_extra_links = (ConsoleLink(),)
     template_fields: Sequence[str] = ()
     ui_color = "#e8f0fb"
@@ -78,6 +97,9 @@ class RunOperator(BaseOperator):
         poll_interval: float = 30.0,
         timeout: float | timedelta = DEFAULT_TIMEOUT,
         on_waiting: str = "wait",
+        waiting_inputs: Mapping[str, Any] | None = None,
+        approve_steps: Sequence[str] = (),
+        fetch_metrics: bool = False,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         **kwargs: Any,
@@ -87,10 +109,14 @@ class RunOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-        self.on_waiting = on_waiting
+        self.on_waiting = checked_choice("on_waiting", on_waiting, ON_WAITING)
+        self.waiting_inputs = waiting_inputs
+        self.approve_steps = approve_steps
+        self.fetch_metrics = fetch_metrics
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self._bell: Bell | None = None
+        self._memory = Memory()
 
     @abstractmethod
     def obtain_run(self, context: Context) -> tuple[Run, float]:
@@ -110,25 +136,22 @@ class RunOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Obtain the run and follow it to its end; returns its id."""
+        if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
+            raise InvalidInputError("on_waiting='continue' needs waiting_inputs or approve_steps.")
         run, deadline = self.obtain_run(context)
         self._publish(context, run)
         self._heed_kill(context, run)
         if not self.wait_for_completion:
             self.log.info("Run %s goes on by itself; this task does not wait for it.", run.ref)
             return run.ref.run_id
-        watch = self._watch(deadline)
-        verdict = watch.see(run, self.clock.time())
-        if verdict is None and self.deferrable:
-            self._defer(run.ref, watch)
-        return self._conclude(context, run.ref, deadline, verdict or self._wait(context, run, watch), "")
+        return self._follow(context, run, deadline)
 
-    def execute_complete(self, context: Context, event: Event | None = None) -> str:
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take up the task again after the trigger's event; returns the run's id."""
-        if event is None or event.get("verdict") not in set(Verdict):
-            raise MLWorkflowsError(f"The trigger ended without a usable event: {event!r}")
-        ref = RunRef(event["workflow_id"], event["run_id"])
-        verdict = Verdict(event["verdict"])
-        return self._conclude(context, ref, float(event["deadline"]), verdict, str(event.get("message", "")))
+        news = WatchEvent.parse(event)
+        stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
+        self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        return self._conclude(context, news.ref, news.deadline, news.verdict, news.message)
 
     def on_kill(self) -> None:
         """Called inside a signal handler, for a shutdown as well as for a kill: only rings the bell."""
@@ -142,19 +165,38 @@ class RunOperator(BaseOperator):
         for link in self.operator_extra_links:
             ti.xcom_push(key=link.xcom_key, value=run.url)
 
-    def _watch(self, deadline: float) -> RunWatch:
-        return RunWatch(WatchRules(deadline, report_waiting=self.on_waiting != "wait"), self.log)
+    def _follow(self, context: Context, run: Run, deadline: float) -> str:
+        """Wait for the run, in the triggerer or here."""
+        watch = self._watch(deadline)
+        verdict = watch.see(run, self.clock.time())
+        message = ""
+        if verdict is None and self.deferrable:
+            self._defer(run.ref, watch)
+        if verdict is None:
+            verdict, message = self._wait(context, run, watch)
+        return self._conclude(context, run.ref, deadline, verdict, message)
 
-    def _defer(self, ref: RunRef, watch: RunWatch) -> None:
+    def _watch(self, deadline: float) -> RunWatch:
+        answers = self.on_waiting == "continue"
+        rules = WatchRules(
+            deadline,
+            report_waiting=self.on_waiting == "fail",
+            answerable=tuple(self.waiting_inputs or ()) if answers else (),
+            approvable=tuple(self.approve_steps) if answers else (),
+            step_name=self.step_name,
+        )
+        return RunWatch(rules, self.log, self._memory)
+
+    def _defer(self, ref: RunRef, watch: RunWatch) -> NoReturn:
         trigger = self.service.trigger(
             self.service.scope_of(self),
             workflow_id=ref.workflow_id,
             run_id=ref.run_id,
-            deadline=watch.rules.deadline,
             poll_interval=self.poll_interval,
-            report_waiting=watch.rules.report_waiting,
             cancel_on_kill=self.cancel_on_kill,
+            durable=getattr(self, "durable", False),
             memory=watch.memory.dump(),
+            **watch.rules.payload(),
         )
         left = max(0.0, watch.rules.deadline - self.clock.time())
         self.defer(
@@ -162,13 +204,15 @@ class RunOperator(BaseOperator):
             method_name=self.execute_complete.__name__,
             timeout=timedelta(seconds=left + 2 * self.poll_interval + BACKSTOP),
         )
+        raise AssertionError("defer() does not return")
 
-    def _wait(self, context: Context, run: Run, watch: RunWatch) -> Verdict:
+    def _wait(self, context: Context, run: Run, watch: RunWatch) -> tuple[Verdict, str]:
         """Read the run on this worker until there is a verdict."""
         pace = Pace()
         pause = self.poll_interval
+        verdict: Verdict | None = None
         try:
-            while True:
+            while verdict is None:
                 left = watch.rules.deadline - self.clock.time()
                 self.clock.sleep(min(pause, max(0.0, left)), self.bell)
                 self._heed_kill(context, run)
@@ -177,65 +221,80 @@ class RunOperator(BaseOperator):
                 except MLWorkflowsError as error:
                     verdict = watch.see_error(error, self.clock.time())
                     pause = pace.after([error], self.poll_interval)
-                    if isinstance(error, AuthenticationError | PermissionDeniedError):
+                    if is_refusal(error):
                         del self.hook  # the next one reads the connection again
                 else:
                     verdict = watch.see(run, self.clock.time())
                     pause = pace.after([], self.poll_interval)
-                if verdict is Verdict.ERROR and watch.last_error is not None:
-                    raise watch.last_error
-                if verdict is not None:
-                    return verdict
         except AirflowTaskTimeout:
             if self.cancel_on_timeout:
                 self._stop(run.ref, "The task has used up its execution_timeout")
             raise
+        return verdict, str(watch.last_error or "")
 
     def _conclude(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict, message: str) -> str:
-        """End the task as the verdict on its run demands."""
-        if verdict is Verdict.ERROR:
-            raise MLWorkflowsError(f"Run {ref} goes on, but could not be read any more. {message}")
+        """End the task as the verdict on its run demands, or go on waiting if it no longer holds."""
+        lost = lost_error(ref, verdict, message)
+        if lost is not None:
+            raise lost
         try:
             run = self.hook.get_run(ref)
-        except NotFoundError as error:
-            raise RunNotFoundError(f"Run {ref} does not exist any more: {error}", ref=ref) from error
-        if run.state.is_terminal:
+        except NotFoundError as missing:
+            raise gone_error(ref, str(missing)) from missing
+        current = self._watch(deadline).see(run, self.clock.time())
+        if current is Verdict.OVER:
             return self._finish(context, run)
-        match verdict:
-            case Verdict.TIMEOUT:
-                self._raise_timeout(run, deadline)
-            case Verdict.UNKNOWN:
-                raise UnknownStatusError(
-                    f"Run {ref} has shown the status {run.status!r} for an hour, which this provider does not "
-                    f"know. It is left alone; look at {run.url}",
-                    ref=ref,
-                    url=run.url,
-                )
-            case Verdict.WAITING:
-                self._raise_waiting(run)
-        return self._follow_again(context, run, deadline)
-
-    def _follow_again(self, context: Context, run: Run, deadline: float) -> str:
-        """Go on waiting for a run that has come back to life since the verdict."""
-        watch = self._watch(deadline)
-        verdict = watch.see(run, self.clock.time())
-        if verdict is None and self.deferrable:
-            self._defer(run.ref, watch)
-        return self._conclude(context, run.ref, deadline, verdict or self._wait(context, run, watch), "")
+        if verdict is Verdict.TIMEOUT:
+            self._raise_timeout(run, deadline)
+        if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
+            run = self._answer(run)
+        elif (error := unfinished_error(run, verdict)) is not None:
+            raise error
+        return self._follow(context, run, deadline)
 
     def _finish(self, context: Context, run: Run) -> str:
         """Report a run that is over: its id if it succeeded, otherwise its error."""
-        self.log.info("Run %s is over: %s.\n%s", run.ref, run.status, step_table(run))
-        ti = context["ti"]
-        ti.xcom_push(key="run", value=cut_to_limit(run_facts(run)))
-        ti.xcom_push(key="steps", value=cut_to_limit([step_facts(step) for step in run.steps]))
-        ti.xcom_push(key="outputs", value=cut_to_limit(dict(run.outputs)))
-        error = run_error(run, service=self.service.name)
+        publish_outcome(context, self.log, run)
+        if self.fetch_metrics:
+            context["ti"].xcom_push(key="metrics", value=cut_to_limit(dict(self.hook.get_metrics(run))))
+        error = self.outcome_error(run)
         if error is not None:
             raise error
         return run.ref.run_id
 
-    def _raise_timeout(self, run: Run, deadline: float) -> None:
+    def outcome_error(self, run: Run) -> RunError | None:
+        """The error for a run that is over; None if it ended as it should."""
+        return run_error(run, service=self.service.name, details=self._failure_details(run))
+
+    def _failure_details(self, run: Run) -> str:
+        """The last log lines of the failed steps. As part of the error they get into the task's log, too."""
+        if not run.failed_steps:
+            return ""
+        try:
+            return self.hook.get_failure_log(run)
+        except MLWorkflowsError as error:
+            self.log.warning("The log of the failed step could not be read: %s", error)
+            return ""
+
+    def _answer(self, run: Run) -> Run:
+        """Continue the waiting steps that the arguments have an answer for."""
+        inputs = self.waiting_inputs or {}
+        for step in run.waiting_steps:
+            if step.name not in (self.approve_steps if step.is_gate else inputs):
+                continue
+            mark = f"answered:{step.id}:{step.attempt}"
+            if mark in self._memory.noted:
+                raise RunWaitingError(
+                    f"Step {step.name} of run {run.ref} was continued, but waits again ({step.status}). See {run.url}",
+                    ref=run.ref,
+                    url=run.url,
+                )
+            self._memory.noted.append(mark)
+            self.log.info("Step %s waits (%s); continuing it.", step.name, step.status)
+            self.hook.continue_step(run, step, inputs.get(step.name) or {})
+        return self.settled(run)
+
+    def _raise_timeout(self, run: Run, deadline: float) -> NoReturn:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))
         ending = "It goes on, because cancel_on_timeout is False."
         if self.cancel_on_timeout:
@@ -244,15 +303,6 @@ class RunOperator(BaseOperator):
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending} "
             f"See {run.url}",
-            ref=run.ref,
-            url=run.url,
-        )
-
-    def _raise_waiting(self, run: Run) -> None:
-        steps = ", ".join(f"{step.name} ({step.status})" for step in run.waiting_steps) or run.status
-        raise RunWaitingError(
-            f"Run {run.ref} waits for a person at {steps}, and on_waiting is 'fail'. It is left as it is; "
-            f"see {run.url}",
             ref=run.ref,
             url=run.url,
         )
@@ -269,8 +319,9 @@ class RunOperator(BaseOperator):
                 self._stop(run.ref, why)
             raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
         if ti.try_number > ti.max_tries and self.cancel_on_kill:
-            self._stop(run.ref, "The worker is shutting down and the task has no retry left")
-            raise RunInterruptedError("The worker is shutting down.", ref=run.ref, url=run.url)
+            why = "The worker is shutting down and the task has no retry left"
+            self._stop(run.ref, why)
+            raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
         raise RunInterruptedError(
             f"The worker is shutting down. Run {run.ref} goes on, and the task's next attempt takes it up "
             f"again. See {run.url}",
@@ -278,41 +329,38 @@ class RunOperator(BaseOperator):
             url=run.url,
         )
 
-    def _settle(self, before: Run) -> Run:
-        """After an action: read until the run shows a change, because it still shows its old state for a while."""
-        give_up = self.clock.time() + SETTLE_SECONDS
-        run = before
-        while run.fingerprint == before.fingerprint and self.clock.time() < give_up and not self.bell.rung:
-            self.clock.sleep(SETTLE_INTERVAL, self.bell)
-            run = self.hook.get_run(before.ref)
-        return run
-
     def _wait_until_over(self, run: Run) -> Run:
         """Read a run that is stopping until it is over, for two minutes at most."""
-        give_up = self.clock.time() + SETTLE_SECONDS
-        while not run.state.is_terminal and self.clock.time() < give_up and not self.bell.rung:
+        return self._read_until(run, lambda run: run.state.is_terminal)
+
+    def _stop_before_start(self, ref: RunRef) -> None:
+        """Stop a run and see that it is stopping, for a minute at most."""
+        if self.hook.stop_run(ref):
+            run = self._read_until(self.hook.get_run(ref), _is_ending, STOP_SECONDS)
+            if not _is_ending(run):
+                self.log.warning("Run %s was told to stop, but does not show it yet.", ref)
+
+    def settled(self, before: Run) -> Run:
+        """After an action: read until the run shows a change, because it still shows its old state for a while."""
+        return self._read_until(before, lambda run: run.fingerprint != before.fingerprint)
+
+    def _read_until(self, run: Run, done: Callable[[Run], bool], seconds: float = SETTLE_SECONDS) -> Run:
+        give_up = self.clock.time() + seconds
+        while not done(run) and self.clock.time() < give_up and not self.bell.rung:
             self.clock.sleep(SETTLE_INTERVAL, self.bell)
             run = self.hook.get_run(run.ref)
         return run
 
-    def _stop_and_wait(self, ref: RunRef) -> None:
-        """Stop a run and see that it is stopping, for a minute at most."""
-        self.hook.stop_run(ref)
-        give_up = self.clock.time() + STOP_SECONDS
-        while self.clock.time() < give_up and not self.bell.rung:
-            run = self.hook.get_run(ref)
-            if run.state.is_terminal or run.state is RunState.STOPPING:
-                return
-            self.clock.sleep(SETTLE_INTERVAL, self.bell)
-        self.log.warning("Run %s was told to stop, but does not show it yet.", ref)
-
     def _stop(self, ref: RunRef, why: str) -> None:
         """Ask once, quickly, for the run to be stopped."""
         try:
-            stopped = self.service.hook(self.service.scope_of(self), attempts=1, timeout=KILL_REQUEST_TIMEOUT).stop_run(
-                ref
-            )
+            hook = self.service.hook(self.service.scope_of(self), attempts=1, timeout=KILL_REQUEST_TIMEOUT)
+            stopped = hook.stop_run(ref)
         except MLWorkflowsError as error:
             self.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
         else:
             self.log.info("%s; run %s %s.", why, ref, "is being stopped" if stopped else "was over already")
+
+
+def _is_ending(run: Run) -> bool:
+    return run.state.is_terminal or run.state is RunState.STOPPING

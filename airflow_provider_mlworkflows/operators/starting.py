@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
+from airflow_provider_mlworkflows.choices import (
+    ON_CLEAR,
+    ON_RETRY,
+    ON_STOPPED,
+    ON_UNREPAIRABLE,
+    checked_choice,
+)
 from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
@@ -78,17 +85,19 @@ class StartOperator(RunOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.durable = durable
-        self.on_retry = on_retry
-        self.on_unrepairable = on_unrepairable
-        self.on_stopped = on_stopped
-        self.on_clear = on_clear
+        self.on_retry = checked_choice("on_retry", on_retry, ON_RETRY)
+        self.on_unrepairable = checked_choice("on_unrepairable", on_unrepairable, ON_UNREPAIRABLE)
+        self.on_stopped = checked_choice("on_stopped", on_stopped, ON_STOPPED)
+        self.on_clear = checked_choice("on_clear", on_clear, ON_CLEAR)
+
+    @property
+    @abstractmethod
+    def started_workflow(self) -> str:
+        """The id of the workflow to be started, as runs of it are filed."""
 
     @abstractmethod
-    def prepare_start(self) -> str:
-        """Check the arguments against the service, before anything is started.
-
-        :returns: the id of the workflow to be started, as runs of it are filed.
-        """
+    def prepare_start(self) -> None:
+        """Check the arguments against the service, before anything is started."""
 
     @abstractmethod
     def start_run(self, marker: str) -> Run:
@@ -111,16 +120,19 @@ class StartOperator(RunOperator):
         if record is None:
             return self._start(context)
         run = self._recorded_run(record)
+        if record.workflow_id != self.started_workflow:
+            # The task was changed between two attempts: its old run must not pass for the new one.
+            return self._start_over(context, run)
         if record.max_tries != context["ti"].max_tries:
             return self._after_clear(context, record, run)
         return self._after_retry(context, record, run)
 
     def _start(self, context: Context) -> tuple[Run, float]:
-        workflow_id = self.prepare_start()
+        self.prepare_start()
         now = self.clock.time()
         record = StartRecord(
             token=f"airflow-{secrets.token_hex(8)}",
-            workflow_id=workflow_id,
+            workflow_id=self.started_workflow,
             run_id="",
             max_tries=context["ti"].max_tries,
             clear_number=context["dag_run"].clear_number,
@@ -167,14 +179,16 @@ class StartOperator(RunOperator):
             self.clock.sleep(LOOKUP_INTERVAL, self.bell)
 
     def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
-        if run is None:
-            return self._start(context)
-        if self.on_clear == "repair" and run.state is not RunState.SUCCEEDED:
+        if run is not None and self.on_clear == "repair" and run.state is not RunState.SUCCEEDED:
             self.log.info("The task was cleared; repairing its run %s.", run.ref)
             return self._repair(context, record, run) if run.state.is_terminal else self._adopt(context, record, run)
-        if not run.state.is_terminal:
-            self.log.info("The task was cleared; stopping its run %s before starting over.", run.ref)
-            self._stop_and_wait(run.ref)
+        return self._start_over(context, run)
+
+    def _start_over(self, context: Context, run: Run | None) -> tuple[Run, float]:
+        """Start another run, after stopping the old one if it still goes on."""
+        if run is not None and not run.state.is_terminal:
+            self.log.info("Stopping the earlier run %s before starting another.", run.ref)
+            self._stop_before_start(run.ref)
         return self._start(context)
 
     def _after_retry(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
@@ -225,7 +239,7 @@ class StartOperator(RunOperator):
                 return self._start(context)
             raise
         self.log.info("Run %s failed earlier; it is being repaired and watched on.", run.ref)
-        run = self._settle(run)
+        run = self.settled(run)
         record = replace(
             record,
             run_id=run.ref.run_id,

@@ -11,19 +11,30 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
+from airflow_provider_mlworkflows.choices import checked_choice
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_mlworkflows.exceptions import (
-    AuthenticationError,
-    MLWorkflowsError,
-    PermissionDeniedError,
-    RunNotFoundError,
-    RunWaitingError,
-    UnknownStatusError,
-)
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, NotFoundError, RunFailedError
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
-from airflow_provider_mlworkflows.outcomes import cut_to_limit, run_error, run_facts, step_facts, step_table
-from airflow_provider_mlworkflows.runs import Run, RunRef
-from airflow_provider_mlworkflows.watching import Memory, RunWatch, Verdict, WatchRules
+from airflow_provider_mlworkflows.outcomes import (
+    gone_error,
+    lost_error,
+    publish_outcome,
+    run_error,
+    step_error,
+    step_facts,
+    unfinished_error,
+)
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.task_states import TaskKey
+from airflow_provider_mlworkflows.watching import (
+    MEMORY_KEY,
+    Memory,
+    RunWatch,
+    Verdict,
+    WatchEvent,
+    WatchRules,
+    is_refusal,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,23 +42,25 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.base import RunHook
     from airflow_provider_mlworkflows.services import Service
 
-MEMORY_KEY = "mlworkflows_watch"
 BACKSTOP = 300.0
+"""Seconds after the time-out at which Airflow itself gives up on a trigger that never answered."""
 
 
 class RunSensor(BaseSensorOperator):
-    """Base of the sensors that wait for a run.
+    """Base of the sensors that wait for a run, or for one step of it.
 
     ``poke_interval``, ``timeout``, ``mode``, ``soft_fail`` and their like are Airflow's.
 
     :param deferrable: wait in the triggerer instead of on a worker.
     :param on_waiting: what to do while the run waits for a person: ``wait`` or ``fail``.
-    :raises RunError: if the run does not succeed; see the subclasses of that error.
+    :raises RunError: if the run or the step does not succeed; see the subclasses of that error.
     :raises AirflowSensorTimeout: if it is not over in time. The run goes on: a sensor stops nothing.
     """
 
     service: ClassVar[Service]
     clock: ClassVar[Clock] = SYSTEM_CLOCK
+    step_name: str | None = None
+    skip_on_missing: bool = False
     operator_extra_links = (ConsoleLink(),)
     template_fields: Sequence[str] = ()
     ui_color = "#eef5e9"
@@ -61,8 +74,8 @@ class RunSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
-        self.on_waiting = on_waiting
-        self._watch: RunWatch | None = None
+        self.on_waiting = checked_choice("on_waiting", on_waiting, ("wait", "fail"))
+        self._memory: Memory | None = None
 
     @abstractmethod
     def run_ref(self) -> RunRef:
@@ -80,18 +93,16 @@ class RunSensor(BaseSensorOperator):
         result = self.poke(context)
         if result:
             return result.xcom_value
-        deadline = self.clock.time() + self.timeout
-        watch = self._watch_for(context)
         ref = self.run_ref()
+        watch = self._watch(context, self.clock.time() + self.timeout)
         trigger = self.service.trigger(
             self.service.scope_of(self),
             workflow_id=ref.workflow_id,
             run_id=ref.run_id,
-            deadline=deadline,
             poll_interval=self.poke_interval,
-            report_waiting=watch.rules.report_waiting,
             cancel_on_kill=False,
             memory=watch.memory.dump(),
+            **watch.rules.payload(),
         )
         self.defer(
             trigger=trigger,
@@ -99,22 +110,25 @@ class RunSensor(BaseSensorOperator):
             timeout=timedelta(seconds=self.timeout + 2 * self.poke_interval + BACKSTOP),
         )
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str | None:
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take up the task again after the trigger's event; returns the run's id."""
-        if event is None or event.get("verdict") not in set(Verdict):
-            raise MLWorkflowsError(f"The trigger ended without a usable event: {event!r}")
-        ref = RunRef(event["workflow_id"], event["run_id"])
-        verdict = Verdict(event["verdict"])
-        if verdict is Verdict.ERROR:
-            raise MLWorkflowsError(f"Run {ref} could not be read any more. {event.get('message', '')}")
-        if verdict is Verdict.GONE:
-            raise RunNotFoundError(f"Run {ref} does not exist. {event.get('message', '')}", ref=ref)
-        run = self.hook.get_run(ref)
-        if run.state.is_terminal:
+        news = WatchEvent.parse(event)
+        lost = lost_error(news.ref, news.verdict, news.message)
+        if lost is not None:
+            raise lost
+        stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
+        self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        try:
+            run = self.hook.get_run(news.ref)
+        except NotFoundError as missing:
+            raise gone_error(news.ref, str(missing)) from missing
+        if self._watch(context, news.deadline).see(run, self.clock.time()) is Verdict.OVER:
             return self._finish(context, run)
-        self._raise_unfinished(run, verdict)
+        error = unfinished_error(run, news.verdict)
+        if error is not None:
+            raise error
         raise AirflowSensorTimeout(
-            f"Run {ref} was still {run.status} after {self.timeout:.0f} s. It goes on; see {run.url}"
+            f"Run {news.ref} was still {run.status} after {self.timeout:.0f} s. It goes on; see {run.url}"
         )
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -127,64 +141,62 @@ class RunSensor(BaseSensorOperator):
             raise
 
     def _poke(self, context: Context) -> PokeReturnValue:
-        watch = self._watch_for(context)
+        watch = self._watch(context, float("inf"))
         before = watch.memory.dump()
-        run: Run | None = None
         try:
             run = self.hook.get_run(self.run_ref())
         except MLWorkflowsError as error:
             verdict = watch.see_error(error, self.clock.time())
-            if isinstance(error, AuthenticationError | PermissionDeniedError):
+            if is_refusal(error):
                 del self.hook  # the next one reads the connection again
-        else:
+            if verdict is Verdict.ERROR:
+                raise
+            if verdict is Verdict.GONE:
+                raise gone_error(self.run_ref(), str(error)) from error
+            self._remember(context, watch.memory, before)
+            return PokeReturnValue(False)
+        if not watch.memory.has_read:
             context["ti"].xcom_push(key=RUN_URL_KEY, value=run.url)
-            verdict = watch.see(run, self.clock.time())
-        if self.reschedule and watch.memory.dump() != before:
-            context["task_state_store"].set(MEMORY_KEY, watch.memory.dump())
-        if verdict is None:
-            return PokeReturnValue(False)
-        if run is None:
-            raise self._unreadable(verdict, watch.last_error)
-        if verdict is not Verdict.OVER:
-            self._raise_unfinished(run, verdict)
-            return PokeReturnValue(False)
-        return PokeReturnValue(True, self._finish(context, run))
+        verdict = watch.see(run, self.clock.time())
+        self._remember(context, watch.memory, before)
+        if verdict is Verdict.OVER:
+            return PokeReturnValue(True, self._finish(context, run))
+        unfinished = unfinished_error(run, verdict) if verdict is not None else None
+        if unfinished is not None:
+            raise unfinished
+        return PokeReturnValue(False)
 
-    def _watch_for(self, context: Context) -> RunWatch:
-        if self._watch is None:
+    def _watch(self, context: Context, deadline: float) -> RunWatch:
+        if self._memory is None:
             stored = context["task_state_store"].get(MEMORY_KEY) if self.reschedule else None
-            rules = WatchRules(float("inf"), report_waiting=self.on_waiting != "wait")
-            self._watch = RunWatch(rules, self.log, Memory.load(stored if isinstance(stored, str) else None))
-        return self._watch
+            self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        rules = WatchRules(deadline, report_waiting=self.on_waiting == "fail", step_name=self.step_name)
+        return RunWatch(rules, self.log, self._memory)
 
-    def _unreadable(self, verdict: Verdict, error: MLWorkflowsError | None) -> MLWorkflowsError:
-        ref = self.run_ref()
-        if verdict is Verdict.GONE:
-            return RunNotFoundError(f"Run {ref} does not exist. {error}", ref=ref)
-        return error or MLWorkflowsError(f"Run {ref} could not be read any more.")
-
-    def _raise_unfinished(self, run: Run, verdict: Verdict) -> None:
-        """Raise what a verdict on a run that is not over demands; a time-out is Airflow's to raise."""
-        if verdict is Verdict.UNKNOWN:
-            raise UnknownStatusError(
-                f"Run {run.ref} has shown the status {run.status!r} for an hour, which this provider does not know.",
-                ref=run.ref,
-                url=run.url,
-            )
-        if verdict is Verdict.WAITING:
-            steps = ", ".join(f"{step.name} ({step.status})" for step in run.waiting_steps) or run.status
-            raise RunWaitingError(
-                f"Run {run.ref} waits for a person at {steps}, and on_waiting is 'fail'. See {run.url}",
-                ref=run.ref,
-                url=run.url,
-            )
+    def _remember(self, context: Context, memory: Memory, before: str) -> None:
+        """Keep what was seen for the next poke, which in mode ``reschedule`` happens in another process."""
+        if self.reschedule and memory.dump() != before:
+            context["task_state_store"].set(MEMORY_KEY, memory.dump())
 
     def _finish(self, context: Context, run: Run) -> str:
-        self.log.info("Run %s is over: %s.\n%s", run.ref, run.status, step_table(run))
-        ti = context["ti"]
-        ti.xcom_push(key="run", value=cut_to_limit(run_facts(run)))
-        ti.xcom_push(key="steps", value=cut_to_limit([step_facts(step) for step in run.steps]))
-        error = run_error(run, service=self.service.name)
+        """Report the end: the run's id if it went well, otherwise the error."""
+        publish_outcome(context, self.log, run, outputs=self.step_name is None)
+        error = run_error(run, service=self.service.name) if self.step_name is None else self._step_end(context, run)
         if error is not None:
             raise error
         return run.ref.run_id
+
+    def _step_end(self, context: Context, run: Run) -> MLWorkflowsError | None:
+        """The error for the watched step; None if it succeeded."""
+        step = run.step(self.step_name or "")
+        if step is None or step.state in (RunState.SKIPPED, RunState.ACTIVE):
+            story = f"Step {self.step_name} of run {run.ref} did not run; the run is over ({run.status})."
+            if self.skip_on_missing:
+                raise AirflowSkipException(story)
+            if step is not None and step.state is RunState.SKIPPED:
+                self.log.info("%s", story)
+                return None
+            names = ", ".join(step.name for step in run.steps)
+            return RunFailedError(f"{story} Its steps are: {names}. See {run.url}", ref=run.ref, url=run.url)
+        context["ti"].xcom_push(key="step", value=step_facts(step))
+        return step_error(run, step, service=self.service.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -17,13 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from airflow_provider_mlworkflows.exceptions import (
-    AuthenticationError,
-    MLWorkflowsError,
-    PermissionDeniedError,
-)
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
-from airflow_provider_mlworkflows.watching import Pace
+from airflow_provider_mlworkflows.watching import Pace, is_refusal
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -35,7 +31,7 @@ IDLE_LIFETIME = 60.0
 CONNECTION_LIFETIME = 600.0
 RESOLUTION = 0.001
 """Seconds that do not count: a clock read after a sleep may show a hair less than was slept for."""
-QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING})
+QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING, RunState.WAITING})
 """States in which only a change is news."""
 
 Reading = Run | MLWorkflowsError
@@ -47,12 +43,14 @@ class Watcher:
 
     :param ref: which run.
     :param interval: seconds between reads.
+    :param needs_steps: read the run so that its steps show, even if nothing about it seems to have changed.
     :param until: seconds since the epoch; there is a read at that time, and its result is always delivered.
     """
 
     ref: RunRef
     interval: float
     until: float
+    needs_steps: bool
     due: float
     _waiter: asyncio.Future[Reading] | None = None
     _unread: Reading | None = None
@@ -75,13 +73,16 @@ class Watcher:
         finally:
             self._waiter = None
 
-    def deliver(self, reading: Reading, now: float) -> None:
-        """Wake the watcher if there is news in a reading."""
-        if isinstance(reading, Run):
-            before, self._fingerprint = self._fingerprint, reading.fingerprint
-            unchanged = before == self._fingerprint and reading.state in QUIET_STATES
-            if unchanged and now < self.until:
-                return
+    def wants(self, reading: Reading, now: float) -> bool:
+        """Whether there is news in a reading."""
+        if not isinstance(reading, Run) or now >= self.until or self.needs_steps:
+            return True
+        return reading.fingerprint != self._fingerprint or reading.state not in QUIET_STATES
+
+    def deliver(self, reading: Reading, fingerprint: int | None) -> None:
+        """Wake the watcher with a reading; ``fingerprint`` is what the next one is compared with."""
+        if fingerprint is not None:
+            self._fingerprint = fingerprint
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(reading)
         else:
@@ -117,6 +118,7 @@ class RunHub:
         self._pace = Pace()
         self._hook = make_hook()
         self._hook_born = clock.time()
+        self._gate = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._wake = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
@@ -132,11 +134,13 @@ class RunHub:
         return hub
 
     @asynccontextmanager
-    async def watching(self, ref: RunRef, *, interval: float, until: float) -> AsyncIterator[Watcher]:
+    async def watching(
+        self, ref: RunRef, *, interval: float, until: float, needs_steps: bool = False
+    ) -> AsyncIterator[Watcher]:
         """Subscribe to a run for the length of the block; the first read comes after up to one interval."""
         now = self._clock.time()
         first = now + interval * (0.5 + self._jitter() / 2)
-        watcher = Watcher(ref, interval, until, due=min(first, max(until, now)))
+        watcher = Watcher(ref, interval, until, needs_steps, due=min(first, max(until, now)))
         self._watchers.add(watcher)
         self._wake.set()
         if self._reader is None or self._reader.done():
@@ -183,14 +187,19 @@ class RunHub:
     async def _tick(self, now: float) -> None:
         # Whoever is due within half an interval reads along, so that watchers fall into step.
         due = [w for w in self._watchers if w.due <= now + w.interval / 2]
-        readings = await self._read(list(dict.fromkeys(w.ref for w in due)))
+        glances = await self._read(list(dict.fromkeys(w.ref for w in due)))
+        now = self._clock.time()
+        wanted = [w for w in due if w.wants(glances[w.ref], now)]
+        readings = glances | await self._read_steps([w.ref for w in wanted if _lacks_steps(glances[w.ref])])
         errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
-        if any(isinstance(error, AuthenticationError | PermissionDeniedError) for error in errors):
+        if any(map(is_refusal, errors)):
             self.forget_connection()
         pause = self._pace.after(errors, interval=max((w.interval for w in due), default=0.0))
         now = self._clock.time()
+        for watcher in wanted:
+            glance = glances[watcher.ref]
+            watcher.deliver(readings[watcher.ref], glance.fingerprint if isinstance(glance, Run) else None)
         for watcher in due:
-            watcher.deliver(readings[watcher.ref], now)
             watcher.rest(now, jitter=self._jitter(), pause=pause)
 
     def hook(self) -> RunHook:
@@ -204,11 +213,11 @@ class RunHub:
         self._hook, self._hook_born = self._make_hook(), self._clock.time()
 
     async def _read(self, refs: Sequence[RunRef]) -> dict[RunRef, Reading]:
+        """Read runs in the way that costs least; their steps may not show."""
         hook = self.hook()
-        gate = asyncio.Semaphore(MAX_IN_FLIGHT)
 
         async def read_batch(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
-            async with gate:
+            async with self._gate:
                 try:
                     return await hook.get_runs.aio(batch)
                 except MLWorkflowsError as error:
@@ -218,6 +227,23 @@ class RunHub:
         for batch in await asyncio.gather(*map(read_batch, hook.batches(refs))):
             readings |= batch
         return readings
+
+    async def _read_steps(self, refs: Iterable[RunRef]) -> dict[RunRef, Reading]:
+        """Read runs one by one, so that their steps show."""
+        hook = self.hook()
+
+        async def read_one(ref: RunRef) -> tuple[RunRef, Reading]:
+            async with self._gate:
+                try:
+                    return ref, await hook.get_run.aio(ref)
+                except MLWorkflowsError as error:
+                    return ref, error
+
+        return dict(await asyncio.gather(*map(read_one, dict.fromkeys(refs))))
+
+
+def _lacks_steps(reading: Reading) -> bool:
+    return isinstance(reading, Run) and not reading.has_steps
 
 
 # A hub lives as long as a watcher holds it or its reader runs.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
@@ -16,13 +16,12 @@ from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
-from airflow_provider_mlworkflows.watching import Memory, RunWatch, Verdict, WatchRules
+from airflow_provider_mlworkflows.watching import MEMORY_KEY, Memory, RunWatch, Verdict, WatchEvent, WatchRules
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
 
 RUN_ID_KEY = "run_id"
-MEMORY_KEY = "mlworkflows_watch"
 KILL_SECONDS = 25.0
 """Airflow gives ``on_kill`` 30 seconds by default."""
 MESSAGE_LENGTH = 1000
@@ -39,6 +38,8 @@ class RunTrigger(BaseTrigger):
     :param poll_interval: seconds between two reads.
     :param step_name: follow this step instead of the whole run.
     :param report_waiting: end the waiting when the run waits for a person.
+    :param answerable: end the waiting when one of these steps waits for inputs; names in a JSON list.
+    :param approvable: end the waiting when one of these steps is held by a person; names in a JSON list.
     :param cancel_on_kill: stop the run when a person fails, clears or finishes the task.
     :param durable: whether a later attempt of the task takes up or stops this run itself.
     :param memory: what the worker has seen and logged already, as `Memory` writes it.
@@ -56,6 +57,8 @@ class RunTrigger(BaseTrigger):
         poll_interval: float = 30.0,
         step_name: str | None = None,
         report_waiting: bool = False,
+        answerable: str = "[]",
+        approvable: str = "[]",
         cancel_on_kill: bool = True,
         durable: bool = True,
         memory: str = "",
@@ -67,6 +70,8 @@ class RunTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.step_name = step_name
         self.report_waiting = report_waiting
+        self.answerable = answerable
+        self.approvable = approvable
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.memory = memory
@@ -77,15 +82,24 @@ class RunTrigger(BaseTrigger):
         """The run."""
         return RunRef(self.workflow_id, self.run_id)
 
+    @property
+    def rules(self) -> WatchRules:
+        """When to stop waiting."""
+        return WatchRules(
+            self.deadline,
+            report_waiting=self.report_waiting,
+            answerable=tuple(json.loads(self.answerable)),
+            approvable=tuple(json.loads(self.approvable)),
+            step_name=self.step_name,
+        )
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments, all of them JSON scalars."""
         watch = {
+            **self.rules.payload(),
             "workflow_id": self.workflow_id,
             "run_id": self.run_id,
-            "deadline": self.deadline,
             "poll_interval": self.poll_interval,
-            "step_name": self.step_name,
-            "report_waiting": self.report_waiting,
             "cancel_on_kill": self.cancel_on_kill,
             "durable": self.durable,
             "memory": self.memory,
@@ -94,11 +108,13 @@ class RunTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield the one event."""
-        rules = WatchRules(self.deadline, report_waiting=self.report_waiting, step_name=self.step_name)
-        watch = RunWatch(rules, self.log, Memory.load(await self._stored_memory() or self.memory))
+        watch = RunWatch(self.rules, self.log, Memory.load(await self._stored_memory() or self.memory))
         hub = RunHub.shared(self.service, self, self.clock)
         verdict: Verdict | None = None
-        async with hub.watching(self.ref, interval=self.poll_interval, until=self.deadline) as watcher:
+        needs_steps = self.step_name is not None
+        async with hub.watching(
+            self.ref, interval=self.poll_interval, until=self.deadline, needs_steps=needs_steps
+        ) as watcher:
             while verdict is None:
                 reading = await watcher.reading()
                 if isinstance(reading, Run):
@@ -109,15 +125,7 @@ class RunTrigger(BaseTrigger):
         # From here on a cancellation finds nothing to stop: the worker has the run.
         self._finished = True
         message = str(watch.last_error or "")[:MESSAGE_LENGTH]
-        yield TriggerEvent(
-            {
-                "workflow_id": self.workflow_id,
-                "run_id": self.run_id,
-                "deadline": self.deadline,
-                "verdict": verdict.value,
-                "message": message,
-            }
-        )
+        yield TriggerEvent(WatchEvent(self.ref, verdict, self.deadline, message).payload())
 
     async def on_kill(self) -> None:
         """Stop the run after a person has failed, cleared or finished the task.
@@ -153,27 +161,13 @@ class RunTrigger(BaseTrigger):
         state = await key.astate()
         if state != "deferred" and not (self.durable and state in TAKEN_UP):
             return False
-        current = await XCom.aget_one(
-            key=RUN_ID_KEY,
-            dag_id=key.dag_id,
-            task_id=key.task_id,
-            run_id=key.run_id,
-            map_index=key.map_index,
-        )
-        return bool(current == self.run_id)
+        return bool(await key.axcom(RUN_ID_KEY) == self.run_id)
 
     async def _stored_memory(self) -> str | None:
         """What an earlier life of this trigger has logged."""
         if self.task_instance is None:
             return None
-        key = TaskKey.of(self.task_instance)
-        stored = await XCom.aget_one(
-            key=MEMORY_KEY,
-            dag_id=key.dag_id,
-            task_id=key.task_id,
-            run_id=key.run_id,
-            map_index=key.map_index,
-        )
+        stored = await TaskKey.of(self.task_instance).axcom(MEMORY_KEY)
         return stored if isinstance(stored, str) else None
 
     async def _store_memory(self, memory: str) -> None:
@@ -181,12 +175,4 @@ class RunTrigger(BaseTrigger):
             return
         self.memory = memory
         if self.task_instance is not None:
-            key = TaskKey.of(self.task_instance)
-            await XCom.aset(
-                MEMORY_KEY,
-                memory,
-                dag_id=key.dag_id,
-                task_id=key.task_id,
-                run_id=key.run_id,
-                map_index=key.map_index,
-            )
+            await TaskKey.of(self.task_instance).aset_xcom(MEMORY_KEY, memory)
