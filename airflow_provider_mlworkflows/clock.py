@@ -7,12 +7,15 @@ import contextlib
 import time
 from queue import Empty, SimpleQueue
 
+SLICE_SECONDS = 1.0
+
 
 class Bell:
     """Ends a wait from inside a signal handler.
 
     A ``threading.Event`` may deadlock there, because the handler interrupts the very thread that holds its
-    lock. ``SimpleQueue.put`` is made to be safe in that place.
+    lock. ``SimpleQueue.put`` is made to be safe in that place. A signal that comes just before a wait begins
+    is handled only after it, hence the short slices.
     """
 
     def __init__(self) -> None:
@@ -26,9 +29,10 @@ class Bell:
 
     def wait(self, seconds: float) -> None:
         """Wait for so many seconds, or until the bell rings."""
-        if not self.rung:
+        end = time.monotonic() + seconds
+        while not self.rung and (left := end - time.monotonic()) > 0:
             with contextlib.suppress(Empty):
-                self._queue.get(timeout=seconds)
+                self._queue.get(timeout=min(left, SLICE_SECONDS))
 
 
 class Clock:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.sdk.execution_time.xcom import XCom
+
+log = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT = 2.0
 """Seconds to wait for Airflow's answer. A worker that is being killed has five in all."""
@@ -59,7 +62,10 @@ class TaskKey:
         answers: list[str] = []
 
         def ask() -> None:
-            answers.append(self.state())
+            try:
+                answers.append(self.state())
+            except Exception:  # whatever keeps Airflow from answering, there is no answer
+                log.warning("Airflow did not say what became of the task.", exc_info=True)
 
         asking = threading.Thread(target=ask, name="ask-task-state", daemon=True)
         asking.start()

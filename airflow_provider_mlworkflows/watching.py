@@ -162,6 +162,7 @@ class Memory:
     :param noted: troubles that have been logged.
     :param errors: reads in a row that failed.
     :param has_read: whether the run has ever been read.
+    :param url: the run's page in the cloud console, "" while it is not known.
     """
 
     seen: dict[str, str] = field(default_factory=dict)
@@ -169,6 +170,7 @@ class Memory:
     noted: list[str] = field(default_factory=list)
     errors: int = 0
     has_read: bool = False
+    url: str = ""
 
     @classmethod
     def load(cls, text: str | None) -> Self:
@@ -197,6 +199,7 @@ class RunWatch:
     def see(self, run: Run, now: float) -> Verdict | None:
         """Judge a read; None to keep waiting."""
         self._recover()
+        self.memory.url = run.url
         self._log_changes(run.steps)
         state = self._watched_state(run)
         if state.is_terminal:

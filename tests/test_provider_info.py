@@ -22,7 +22,6 @@ from airflow_provider_mlworkflows.get_provider_info import get_provider_info
 PACKAGE = "airflow_provider_mlworkflows"
 PACKAGE_ROOT = Path(airflow_provider_mlworkflows.__file__).parent
 KINDS = ("hooks", "operators", "sensors", "triggers")
-SHARED_MODULES = {"__init__", "base", "hub", "run"}
 """Modules that the services' modules build on; a DAG imports nothing from them."""
 
 SECRET_FIELDS = {"security_token", "iam_token"}
@@ -126,9 +125,7 @@ def test_module_imports_nothing() -> None:
     assert [getattr(node, "module", None) for node in imported] == ["__future__"]
 
 
-def test_entry_point_is_that_of_this_distribution(
-    info: dict[str, Any], provider_entry_point: EntryPoint
-) -> None:
+def test_entry_point_is_that_of_this_distribution(info: dict[str, Any], provider_entry_point: EntryPoint) -> None:
     distribution = provider_entry_point.dist
     assert distribution is not None
     assert canonicalize_name(distribution.metadata["Name"]) == info["package-name"]
@@ -138,11 +135,9 @@ def test_entry_point_is_that_of_this_distribution(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_lists_exactly_the_public_modules(info: dict[str, Any], kind: str) -> None:
-    found = {
-        f"{PACKAGE}.{kind}.{file.stem}"
-        for file in (PACKAGE_ROOT / kind).glob("*.py")
-        if file.stem not in SHARED_MODULES and not file.stem.startswith("_")
-    }
+    services = {file.stem for file in (PACKAGE_ROOT / "services").glob("*.py")} - {"__init__"}
+    found = {f"{PACKAGE}.{kind}.{service}" for service in services}
+    assert all((PACKAGE_ROOT / kind / f"{service}.py").is_file() for service in services)
 
     assert {module for entry in info[kind] for module in entry["python-modules"]} == found
 
@@ -196,9 +191,7 @@ def test_defaults_fit_the_fields_they_are_for(connection_type: dict[str, Any]) -
             jsonschema.validate(default, field["schema"])
 
 
-def test_secrets_are_password_fields_that_airflow_masks(
-    connection_type: dict[str, Any], tmp_path: Path
-) -> None:
+def test_secrets_are_password_fields_that_airflow_masks(connection_type: dict[str, Any], tmp_path: Path) -> None:
     fields = connection_type["conn-fields"]
     password_fields = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
 
@@ -209,9 +202,7 @@ def test_secrets_are_password_fields_that_airflow_masks(
     assert set(masked) == SECRET_FIELDS | {"proxy"}
 
 
-def test_importing_airflow_loads_the_description_only(
-    provider_entry_point: EntryPoint, tmp_path: Path
-) -> None:
+def test_importing_airflow_loads_the_description_only(provider_entry_point: EntryPoint, tmp_path: Path) -> None:
     assert provider_entry_point.dist is not None
 
     loaded = run_in_new_process(IMPORT_AIRFLOW, tmp_path)
@@ -219,9 +210,7 @@ def test_importing_airflow_loads_the_description_only(
     assert loaded == [PACKAGE, f"{PACKAGE}.get_provider_info"]
 
 
-def test_connection_form_is_drawn_without_importing_the_hook(
-    connection_type: dict[str, Any], tmp_path: Path
-) -> None:
+def test_connection_form_is_drawn_without_importing_the_hook(connection_type: dict[str, Any], tmp_path: Path) -> None:
     drawn = run_in_new_process(DRAW_CONNECTION_FORMS, tmp_path)
 
     assert drawn["loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]
@@ -237,16 +226,12 @@ def test_connection_form_is_drawn_without_importing_the_hook(
         "port",
     ]
     assert _labels_and_formats(form["extra_fields"]) == {
-        name: (field["label"], field["schema"].get("format"))
-        for name, field in connection_type["conn-fields"].items()
+        name: (field["label"], field["schema"].get("format")) for name, field in connection_type["conn-fields"].items()
     }
 
 
 def _labels_and_formats(extra_fields: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
-    return {
-        name: (field["schema"]["title"], field["schema"].get("format"))
-        for name, field in extra_fields.items()
-    }
+    return {name: (field["schema"]["title"], field["schema"].get("format")) for name, field in extra_fields.items()}
 
 
 def _resolve(path: str) -> Any:

@@ -111,7 +111,7 @@ class Connectivity:
 async def wait_for_pending() -> None:
     """Wait until every request of this event loop has its answer, also those nobody waits for any more."""
     clients = _loop_clients.get(asyncio.get_running_loop())
-    if clients is not None and clients.pending:
+    while clients is not None and clients.pending:
         await asyncio.wait(set(clients.pending))
 
 

@@ -135,6 +135,7 @@ class Operation(Generic[P, T]):
         return self if session is None else BoundOperation(session, self._declare)
 
     def __call__(self, session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call it for a session, as functions of a class can be."""
         return BoundOperation(session, self._declare)(*args, **kwargs)
 
 
@@ -186,6 +187,7 @@ class Listing(Generic[P, T]):
         return self if session is None else BoundListing(session, self._declare)
 
     def __call__(self, session: Session, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        """Iterate for a session, as functions of a class can be called."""
         return BoundListing(session, self._declare)(*args, **kwargs)
 
 

@@ -14,7 +14,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     parameter_items,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import run_of
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
@@ -112,7 +112,8 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         :returns: False if it was over or stopping already, so that nothing was sent.
         """
         run = yield from self.get_run.steps(ref)
-        if run.state.is_terminal or run.state is RunState.STOPPING:
+        # If only a step was told to stop, the execution shows no such status, and may go on.
+        if run.state.is_terminal or execution_state(run.status) is RunState.STOPPING:
             return False
         try:
             yield from self.act_on_execution.steps(ref.workflow_id, ref.run_id, "stop")
@@ -323,15 +324,21 @@ class ModelArtsHook(ModelArtsApi, RunHook):
                 parameters=parameters,
                 data_requirements=data_requirements,
             )
-        for step in broken:
-            yield from self.act_on_step.steps(
-                ref.workflow_id,
-                ref.run_id,
-                step.id,
-                "retry",
-                parameters=parameters,
-                data_requirements=data_requirements,
-            )
+        for number, step in enumerate(broken):
+            try:
+                yield from self.act_on_step.steps(
+                    ref.workflow_id,
+                    ref.run_id,
+                    step.id,
+                    "retry",
+                    parameters=parameters,
+                    data_requirements=data_requirements,
+                )
+            except BadRequestError as error:
+                if number == 0:
+                    raise
+                # One retry already brings the execution back to life; what else failed shows at its end.
+                self.log.warning("Step %s could not be retried as well: %s", step.name, error)
 
     def execution_url(self, workflow_id: str, execution_id: str) -> str:
         """Where the console shows an execution; "" if the region is not known."""

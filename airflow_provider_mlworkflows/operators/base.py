@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -15,6 +16,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, Clock, InterruptibleClock
 from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
     InvalidInputError,
     MLWorkflowsError,
     NotFoundError,
@@ -56,6 +58,8 @@ KILL_REQUEST_TIMEOUT = 3.0
 """Seconds for one request of a worker that has five before it is ended by force."""
 SETTLE_SECONDS = 120.0
 """How long a run may still show its old state after an action."""
+ECHO_SECONDS = 30.0
+"""How long a run that an earlier attempt may have told to stop is looked at for signs of it."""
 STOP_SECONDS = 60.0
 """How long a run that was told to stop may show no sign of it."""
 SETTLE_INTERVAL = 3.0
@@ -136,26 +140,48 @@ class RunOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         """Obtain the run and follow it to its end; returns its id."""
+        self._memory = Memory()
         if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
             raise InvalidInputError("on_waiting='continue' needs waiting_inputs or approve_steps.")
         run, deadline = self.obtain_run(context)
-        self._publish(context, run)
-        self._heed_kill(context, run)
-        if not self.wait_for_completion:
-            self.log.info("Run %s goes on by itself; this task does not wait for it.", run.ref)
-            return run.ref.run_id
-        return self._follow(context, run, deadline)
+        with self._stopped_on_task_timeout(run.ref):
+            self._publish(context, run)
+            self._heed_kill(context, run)
+            if not self.wait_for_completion:
+                self.log.info("Run %s goes on by itself; this task does not wait for it.", run.ref)
+                return run.ref.run_id
+            return self._follow(context, run, deadline)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
+        if self.is_outdated(context, news.ref):
+            return self.execute(context)
         stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
         self._memory = Memory.load(stored if isinstance(stored, str) else None)
-        return self._conclude(context, news.ref, news.deadline, news.verdict, news.message)
+        with self._stopped_on_task_timeout(news.ref):
+            return self._conclude(context, news.ref, news.deadline, news.verdict, news.message)
+
+    def is_outdated(self, context: Context, ref: RunRef) -> bool:
+        """Whether the task has been cleared since the event, so that it must begin anew.
+
+        Airflow repeats an old event if a task is cleared while it handles that event.
+        """
+        return False
 
     def on_kill(self) -> None:
         """Called inside a signal handler, for a shutdown as well as for a kill: only rings the bell."""
         self.bell.ring()
+
+    @contextmanager
+    def _stopped_on_task_timeout(self, ref: RunRef) -> Iterator[None]:
+        """Stop the run if the task uses up its ``execution_timeout``, which no code of the task survives."""
+        try:
+            yield
+        except AirflowTaskTimeout:
+            if self.cancel_on_timeout:
+                self._stop(ref, "The task has used up its execution_timeout")
+            raise
 
     def _publish(self, context: Context, run: Run) -> None:
         self.log.info("%s run %s is %s. %s", self.service.name, run.ref, run.status, run.url)
@@ -171,7 +197,7 @@ class RunOperator(BaseOperator):
         verdict = watch.see(run, self.clock.time())
         message = ""
         if verdict is None and self.deferrable:
-            self._defer(run.ref, watch)
+            self._defer(context, run.ref, watch)
         if verdict is None:
             verdict, message = self._wait(context, run, watch)
         return self._conclude(context, run.ref, deadline, verdict, message)
@@ -187,7 +213,10 @@ class RunOperator(BaseOperator):
         )
         return RunWatch(rules, self.log, self._memory)
 
-    def _defer(self, ref: RunRef, watch: RunWatch) -> NoReturn:
+    def _defer(self, context: Context, ref: RunRef, watch: RunWatch) -> NoReturn:
+        memory = watch.memory.dump()
+        # The trigger believes this more than its arguments, because it may be in its second life.
+        context["ti"].xcom_push(key=MEMORY_KEY, value=memory)
         trigger = self.service.trigger(
             self.service.scope_of(self),
             workflow_id=ref.workflow_id,
@@ -195,7 +224,7 @@ class RunOperator(BaseOperator):
             poll_interval=self.poll_interval,
             cancel_on_kill=self.cancel_on_kill,
             durable=getattr(self, "durable", False),
-            memory=watch.memory.dump(),
+            memory=memory,
             **watch.rules.payload(),
         )
         left = max(0.0, watch.rules.deadline - self.clock.time())
@@ -211,25 +240,20 @@ class RunOperator(BaseOperator):
         pace = Pace()
         pause = self.poll_interval
         verdict: Verdict | None = None
-        try:
-            while verdict is None:
-                left = watch.rules.deadline - self.clock.time()
-                self.clock.sleep(min(pause, max(0.0, left)), self.bell)
-                self._heed_kill(context, run)
-                try:
-                    run = self.hook.get_run(run.ref)
-                except MLWorkflowsError as error:
-                    verdict = watch.see_error(error, self.clock.time())
-                    pause = pace.after([error], self.poll_interval)
-                    if is_refusal(error):
-                        del self.hook  # the next one reads the connection again
-                else:
-                    verdict = watch.see(run, self.clock.time())
-                    pause = pace.after([], self.poll_interval)
-        except AirflowTaskTimeout:
-            if self.cancel_on_timeout:
-                self._stop(run.ref, "The task has used up its execution_timeout")
-            raise
+        while verdict is None:
+            left = watch.rules.deadline - self.clock.time()
+            self.clock.sleep(min(pause, max(0.0, left)), self.bell)
+            self._heed_kill(context, run)
+            try:
+                run = self.hook.get_run(run.ref)
+            except MLWorkflowsError as error:
+                verdict = watch.see_error(error, self.clock.time())
+                pause = pace.after([error], self.poll_interval)
+                if is_refusal(error):
+                    del self.hook  # the next one reads the connection again
+            else:
+                verdict = watch.see(run, self.clock.time())
+                pause = pace.after([], self.poll_interval)
         return verdict, str(watch.last_error or "")
 
     def _conclude(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict, message: str) -> str:
@@ -237,20 +261,40 @@ class RunOperator(BaseOperator):
         lost = lost_error(ref, verdict, message)
         if lost is not None:
             raise lost
+        watch = self._watch(deadline)
         try:
             run = self.hook.get_run(ref)
         except NotFoundError as missing:
             raise gone_error(ref, str(missing)) from missing
-        current = self._watch(deadline).see(run, self.clock.time())
+        except MLWorkflowsError as error:
+            return self._go_on_unread(context, ref, watch, verdict, error)
+        current = watch.see(run, self.clock.time())
         if current is Verdict.OVER:
             return self._finish(context, run)
         if verdict is Verdict.TIMEOUT:
             self._raise_timeout(run, deadline)
         if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
             run = self._answer(run)
-        elif (error := unfinished_error(run, verdict)) is not None:
-            raise error
+        elif (unfinished := unfinished_error(run, verdict)) is not None:
+            raise unfinished
         return self._follow(context, run, deadline)
+
+    def _go_on_unread(
+        self, context: Context, ref: RunRef, watch: RunWatch, verdict: Verdict, error: MLWorkflowsError
+    ) -> str:
+        """Take a failed read for what it is while waiting, too: no reason to give the run up."""
+        unread = Run(ref, RunState.UNKNOWN, "not to be read", url=watch.memory.url)
+        judged = watch.see_error(error, self.clock.time())
+        if Verdict.TIMEOUT in (verdict, judged):
+            self._raise_timeout(unread, watch.rules.deadline)
+        if is_refusal(error):
+            del self.hook  # the next one reads the connection again
+        message = str(error)
+        if judged is None and self.deferrable:
+            self._defer(context, ref, watch)
+        if judged is None:
+            judged, message = self._wait(context, unread, watch)
+        return self._conclude(context, ref, watch.rules.deadline, judged, message)
 
     def _finish(self, context: Context, run: Run) -> str:
         """Report a run that is over: its id if it succeeded, otherwise its error."""
@@ -301,8 +345,8 @@ class RunOperator(BaseOperator):
             self._stop(run.ref, "Its time is up")
             ending = "It was told to stop."
         raise RunTimeoutError(
-            f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending} "
-            f"See {run.url}",
+            f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
+            + (f" See {run.url}" if run.url else ""),
             ref=run.ref,
             url=run.url,
         )
@@ -329,16 +373,25 @@ class RunOperator(BaseOperator):
             url=run.url,
         )
 
-    def _wait_until_over(self, run: Run) -> Run:
-        """Read a run that is stopping until it is over, for two minutes at most."""
-        return self._read_until(run, lambda run: run.state.is_terminal)
+    def _after_a_kill(self, run: Run) -> Run:
+        """Give a run that may have been told to stop the time to show it, and one that is stopping the time to end."""
+        run = self._read_until(run, _is_ending, ECHO_SECONDS)
+        return self._read_until(run, lambda run: run.state.is_terminal) if run.state is RunState.STOPPING else run
 
     def _stop_before_start(self, ref: RunRef) -> None:
         """Stop a run and see that it is stopping, for a minute at most."""
-        if self.hook.stop_run(ref):
-            run = self._read_until(self.hook.get_run(ref), _is_ending, STOP_SECONDS)
-            if not _is_ending(run):
-                self.log.warning("Run %s was told to stop, but does not show it yet.", ref)
+        refusal: BadRequestError | None = None
+        try:
+            if not self.hook.stop_run(ref):
+                return
+        except BadRequestError as error:
+            refusal = error  # it may be stopping already and not show it yet
+        run = self._read_until(self.hook.get_run(ref), _is_ending, STOP_SECONDS)
+        if _is_ending(run):
+            return
+        if refusal is not None:
+            raise refusal
+        self.log.warning("Run %s was told to stop, but does not show it yet.", ref)
 
     def settled(self, before: Run) -> Run:
         """After an action: read until the run shows a change, because it still shows its old state for a while."""
@@ -354,7 +407,9 @@ class RunOperator(BaseOperator):
     def _stop(self, ref: RunRef, why: str) -> None:
         """Ask once, quickly, for the run to be stopped."""
         try:
-            hook = self.service.hook(self.service.scope_of(self), attempts=1, timeout=KILL_REQUEST_TIMEOUT)
+            hook = self.service.hook(
+                self.service.scope_of(self), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=self.clock
+            )
             stopped = hook.stop_run(ref)
         except MLWorkflowsError as error:
             self.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)

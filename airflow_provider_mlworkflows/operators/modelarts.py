@@ -269,8 +269,9 @@ class ModelArtsStepActionOperator(RunOperator):
     :param huawei_conn_id: Airflow connection.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
-    :param kwargs: as `RunOperator` takes them; the execution belongs to another task, so ``cancel_on_kill``
-        and ``cancel_on_timeout`` are False unless given.
+    :param cancel_on_kill: as in `RunOperator`, but False, because the execution belongs to another task.
+    :param cancel_on_timeout: likewise.
+    :param kwargs: as `RunOperator` takes them.
     :raises InvalidInputError: before anything is sent, if an argument cannot be right.
     :raises RunError: if the step does not end as the action intends.
     """

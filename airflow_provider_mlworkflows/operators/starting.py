@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from abc import abstractmethod
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
@@ -17,8 +18,9 @@ from airflow_provider_mlworkflows.choices import (
     checked_choice,
 )
 from airflow_provider_mlworkflows.exceptions import (
-    MLWorkflowsError,
+    ApiError,
     NotFoundError,
+    RunInterruptedError,
     RunNotFoundError,
     ServerError,
     TransportError,
@@ -34,6 +36,8 @@ RECORD_KEY = "mlworkflows_run"
 LOOKUP_SECONDS = 30.0
 """How long after an intent a run that it may have started is looked for."""
 LOOKUP_INTERVAL = 3.0
+UNCERTAIN = (TransportError, ServerError, UnexpectedReplyError)
+"""Errors after which a write may have taken effect all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class StartRecord:
     clear_number: int | None
     intent_at: float
     deadline: float
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it from the store; what a later version may have added is left out."""
+        return cls(**{each.name: stored[each.name] for each in fields(cls)})
 
 
 class StartOperator(RunOperator):
@@ -127,8 +136,15 @@ class StartOperator(RunOperator):
             return self._after_clear(context, record, run)
         return self._after_retry(context, record, run)
 
+    def is_outdated(self, context: Context, ref: RunRef) -> bool:
+        """Whether the task has been cleared since the event, so that it must begin anew."""
+        record = self._load_record(context)
+        return record is not None and record.max_tries != context["ti"].max_tries
+
     def _start(self, context: Context) -> tuple[Run, float]:
         self.prepare_start()
+        if self.bell.rung:
+            raise RunInterruptedError("The task was told to end before it had started anything.")
         now = self.clock.time()
         record = StartRecord(
             token=f"airflow-{secrets.token_hex(8)}",
@@ -142,7 +158,7 @@ class StartOperator(RunOperator):
         self._save_record(context, record)
         try:
             run = self.start_run(record.token)
-        except (TransportError, ServerError, UnexpectedReplyError) as error:
+        except UNCERTAIN as error:
             if isinstance(error, TransportError) and not error.may_have_taken_effect:
                 raise
             self.log.warning("Looking for the run that the unanswered start may have created. %s", error)
@@ -174,15 +190,20 @@ class StartOperator(RunOperator):
             if run is not None:
                 self.log.info("Found run %s by its marker %s.", run.ref, record.token)
                 return run
-            if self.clock.time() >= record.intent_at + LOOKUP_SECONDS:
+            if self.bell.rung or self.clock.time() >= record.intent_at + LOOKUP_SECONDS:
                 return None
             self.clock.sleep(LOOKUP_INTERVAL, self.bell)
 
     def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
-        if run is not None and self.on_clear == "repair" and run.state is not RunState.SUCCEEDED:
-            self.log.info("The task was cleared; repairing its run %s.", run.ref)
-            return self._repair(context, record, run) if run.state.is_terminal else self._adopt(context, record, run)
-        return self._start_over(context, run)
+        if run is None or self.on_clear != "repair":
+            return self._start_over(context, run)
+        run = self._after_a_kill(run)
+        if run.state is RunState.SUCCEEDED:
+            return self._start(context)
+        if not run.state.is_terminal:
+            return self._adopt(context, record, run)
+        self.log.info("The task was cleared; repairing its run %s.", run.ref)
+        return self._repair(context, record, run)
 
     def _start_over(self, context: Context, run: Run | None) -> tuple[Run, float]:
         """Start another run, after stopping the old one if it still goes on."""
@@ -194,10 +215,12 @@ class StartOperator(RunOperator):
     def _after_retry(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
         if run is None:
             return self._after_loss(context, record)
-        if run.state is RunState.STOPPING:
-            run = self._wait_until_over(run)
+        # Another task was cleared since, or this one while it ran: then its worker has told the run to stop.
+        perhaps_cleared = record.clear_number != context["dag_run"].clear_number
+        if perhaps_cleared or run.state is RunState.STOPPING:
+            run = self._after_a_kill(run)
         if run.state in (RunState.STOPPING, RunState.STOPPED):
-            if record.clear_number != context["dag_run"].clear_number:
+            if perhaps_cleared:
                 return self._start(context)
             return self._choose(self.on_stopped, context, record, run)
         if run.state in (RunState.FAILED, RunState.SKIPPED):
@@ -231,15 +254,22 @@ class StartOperator(RunOperator):
         return run, record.deadline
 
     def _repair(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
+        before = run
         try:
             self.repair_run(run)
-        except MLWorkflowsError as error:
+        except UNCERTAIN as error:
+            self.log.warning("The answer to the repair was lost; looking whether it took effect. %s", error)
+            run = self.settled(before)
+            if run.fingerprint == before.fingerprint:
+                raise
+        except ApiError as error:
             if self.on_unrepairable == "restart":
                 self.log.warning("Run %s cannot be repaired; starting another. %s", run.ref, error)
                 return self._start(context)
             raise
-        self.log.info("Run %s failed earlier; it is being repaired and watched on.", run.ref)
-        run = self.settled(run)
+        else:
+            run = self.settled(before)
+        self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
         record = replace(
             record,
             run_id=run.ref.run_id,
@@ -254,7 +284,7 @@ class StartOperator(RunOperator):
         if not self.durable:
             return None
         stored = context["task_state_store"].get(RECORD_KEY)
-        return StartRecord(**cast("dict[str, Any]", stored)) if isinstance(stored, dict) else None
+        return StartRecord.load(stored) if isinstance(stored, dict) else None
 
     def _save_record(self, context: Context, record: StartRecord) -> None:
         if self.durable:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
@@ -89,47 +89,88 @@ class RunSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait for the run; returns its id."""
         if not self.deferrable:
-            return super().execute(context)
+            return self._poke_until_over(context)
         result = self.poke(context)
         if result:
             return result.xcom_value
-        ref = self.run_ref()
-        watch = self._watch(context, self.clock.time() + self.timeout)
+        deadline = self.clock.time() + self.timeout
+        self._defer(context, self.run_ref(), self._watch(context, deadline))
+
+    def _defer(self, context: Context, ref: RunRef, watch: RunWatch) -> NoReturn:
+        memory = watch.memory.dump()
+        # The trigger believes this more than its arguments, because it may be in its second life.
+        context["ti"].xcom_push(key=MEMORY_KEY, value=memory)
         trigger = self.service.trigger(
             self.service.scope_of(self),
             workflow_id=ref.workflow_id,
             run_id=ref.run_id,
             poll_interval=self.poke_interval,
             cancel_on_kill=False,
-            memory=watch.memory.dump(),
+            memory=memory,
             **watch.rules.payload(),
         )
+        left = max(0.0, watch.rules.deadline - self.clock.time())
         self.defer(
             trigger=trigger,
             method_name=self.execute_complete.__name__,
-            timeout=timedelta(seconds=self.timeout + 2 * self.poke_interval + BACKSTOP),
+            timeout=timedelta(seconds=left + 2 * self.poke_interval + BACKSTOP),
         )
+        raise AssertionError("defer() does not return")
+
+    def _poke_until_over(self, context: Context) -> Any:
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as error:
+            if self.never_fail:  # as Airflow does on resuming a deferred sensor
+                raise AirflowSkipException(f"Skipped instead of failing: {error}") from error
+            raise
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
+        stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
+        self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        try:
+            return self._complete(context, news)
+        except MLWorkflowsError as error:
+            if not self.silent_fail or self.clock.time() >= news.deadline:
+                raise
+            self.log.error("Sensor poke failed, waiting on: %s", error)
+        watch = self._watch(context, news.deadline)
+        watch.memory.errors = 0
+        self._defer(context, news.ref, watch)
+
+    def _complete(self, context: Context, news: WatchEvent) -> str:
         lost = lost_error(news.ref, news.verdict, news.message)
         if lost is not None:
             raise lost
-        stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
-        self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        watch = self._watch(context, news.deadline)
         try:
             run = self.hook.get_run(news.ref)
         except NotFoundError as missing:
             raise gone_error(news.ref, str(missing)) from missing
-        if self._watch(context, news.deadline).see(run, self.clock.time()) is Verdict.OVER:
+        except MLWorkflowsError as error:
+            self._go_on_unread(context, news, watch, error)
+        if watch.see(run, self.clock.time()) is Verdict.OVER:
             return self._finish(context, run)
-        error = unfinished_error(run, news.verdict)
-        if error is not None:
-            raise error
+        unfinished = unfinished_error(run, news.verdict)
+        if unfinished is not None:
+            raise unfinished
         raise AirflowSensorTimeout(
             f"Run {news.ref} was still {run.status} after {self.timeout:.0f} s. It goes on; see {run.url}"
         )
+
+    def _go_on_unread(self, context: Context, news: WatchEvent, watch: RunWatch, error: MLWorkflowsError) -> NoReturn:
+        """Take a failed read for what it is while waiting, too: no reason to give the run up."""
+        judged = watch.see_error(error, self.clock.time())
+        if Verdict.TIMEOUT in (news.verdict, judged):
+            raise AirflowSensorTimeout(
+                f"Run {news.ref} was not over, or not to be read, after {self.timeout:.0f} s. It may go on. {error}"
+            ) from error
+        lost = lost_error(news.ref, judged, str(error)) if judged is not None else None
+        if lost is not None:
+            raise lost from error
+        self._defer(context, news.ref, watch)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Read the run once."""
@@ -149,14 +190,16 @@ class RunSensor(BaseSensorOperator):
             verdict = watch.see_error(error, self.clock.time())
             if is_refusal(error):
                 del self.hook  # the next one reads the connection again
-            if verdict is Verdict.ERROR:
-                raise
-            if verdict is Verdict.GONE:
-                raise gone_error(self.run_ref(), str(error)) from error
+            self._show(context, watch.memory.url)
+            if verdict is Verdict.ERROR and not (watch.memory.has_read or watch.memory.errors):
+                raise  # at the very first read: its own error says best what is wrong
+            lost = lost_error(self.run_ref(), verdict, str(error)) if verdict is not None else None
+            if lost is not None:
+                raise lost from error
             self._remember(context, watch.memory, before)
             return PokeReturnValue(False)
-        if not watch.memory.has_read:
-            context["ti"].xcom_push(key=RUN_URL_KEY, value=run.url)
+        if self.reschedule or not watch.memory.has_read:
+            self._show(context, run.url)
         verdict = watch.see(run, self.clock.time())
         self._remember(context, watch.memory, before)
         if verdict is Verdict.OVER:
@@ -165,6 +208,11 @@ class RunSensor(BaseSensorOperator):
         if unfinished is not None:
             raise unfinished
         return PokeReturnValue(False)
+
+    def _show(self, context: Context, url: str) -> None:
+        """Tell where the run is to be seen, at each poke: Airflow clears the XComs of a task that was rescheduled."""
+        if url:
+            context["ti"].xcom_push(key=RUN_URL_KEY, value=url)
 
     def _watch(self, context: Context, deadline: float) -> RunWatch:
         if self._memory is None:

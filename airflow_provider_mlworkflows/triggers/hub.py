@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -45,6 +45,7 @@ class Watcher:
     :param interval: seconds between reads.
     :param needs_steps: read the run so that its steps show, even if nothing about it seems to have changed.
     :param until: seconds since the epoch; there is a read at that time, and its result is always delivered.
+    :param due: seconds since the epoch of the next read.
     """
 
     ref: RunRef
@@ -154,6 +155,12 @@ class RunHub:
 
     async def _read_on(self) -> None:
         """Read whatever is due, until there has been nobody to read for during a minute."""
+        try:
+            await self._read_until_idle()
+        finally:
+            await _close_clients_of_last_hub(self)
+
+    async def _read_until_idle(self) -> None:
         idle_since = self._clock.time()
         while True:
             now = self._clock.time()
@@ -191,16 +198,24 @@ class RunHub:
         now = self._clock.time()
         wanted = [w for w in due if w.wants(glances[w.ref], now)]
         readings = glances | await self._read_steps([w.ref for w in wanted if _lacks_steps(glances[w.ref])])
-        errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
-        if any(map(is_refusal, errors)):
-            self.forget_connection()
-        pause = self._pace.after(errors, interval=max((w.interval for w in due), default=0.0))
+        pause = self._pause_after(readings.values(), interval=max((w.interval for w in due), default=0.0))
         now = self._clock.time()
         for watcher in wanted:
             glance = glances[watcher.ref]
             watcher.deliver(readings[watcher.ref], glance.fingerprint if isinstance(glance, Run) else None)
         for watcher in due:
             watcher.rest(now, jitter=self._jitter(), pause=pause)
+
+    def _pause_after(self, readings: Collection[Reading], interval: float) -> float:
+        """Seconds for which nobody is read: longer after throttling, or if the connection does not work any more."""
+        errors = [reading for reading in readings if isinstance(reading, MLWorkflowsError)]
+        refusals = [error for error in errors if is_refusal(error)]
+        if refusals and len(refusals) == len(readings):
+            self.forget_connection()
+        else:
+            # Refused for some runs only, the connection works: it is their watchers' business.
+            errors = [error for error in errors if not is_refusal(error)]
+        return self._pace.after(errors, interval)
 
     def hook(self) -> RunHook:
         """The hook, made anew from its connection every ten minutes and when credentials were refused."""
@@ -240,6 +255,14 @@ class RunHub:
                     return ref, error
 
         return dict(await asyncio.gather(*map(read_one, dict.fromkeys(refs))))
+
+
+async def _close_clients_of_last_hub(hub: RunHub) -> None:
+    hubs = _hubs.get(asyncio.get_running_loop())
+    if hubs is None or all(other is hub for other in hubs.values()):
+        from airflow_provider_mlworkflows.clouds.http import close_clients  # nothing of the clouds at Dag parse
+
+        await close_clients()
 
 
 def _lacks_steps(reading: Reading) -> bool:

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
@@ -21,10 +21,14 @@ from airflow_provider_mlworkflows.watching import MEMORY_KEY, Memory, RunWatch, 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
 
+T = TypeVar("T")
+
 RUN_ID_KEY = "run_id"
 KILL_SECONDS = 25.0
 """Airflow gives ``on_kill`` 30 seconds by default."""
+ASK_AGAIN_SECONDS = 2.0
 MESSAGE_LENGTH = 1000
+"""Characters of JSON, in which one letter may take twelve."""
 
 
 class RunTrigger(BaseTrigger):
@@ -124,7 +128,7 @@ class RunTrigger(BaseTrigger):
                 await self._store_memory(watch.memory.dump())
         # From here on a cancellation finds nothing to stop: the worker has the run.
         self._finished = True
-        message = str(watch.last_error or "")[:MESSAGE_LENGTH]
+        message = _shortened(str(watch.last_error or ""))
         yield TriggerEvent(WatchEvent(self.ref, verdict, self.deadline, message).payload())
 
     async def on_kill(self) -> None:
@@ -140,18 +144,26 @@ class RunTrigger(BaseTrigger):
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({work}, timeout=1.0)
         if not work.done():
-            self.log.error("Run %s could not be stopped in time; it may go on.", self.ref)
+            self.log.error("Run %s could not be stopped in time and may go on.", self.ref)
+        elif (error := work.exception()) is not None:
+            self.log.error("Run %s could not be stopped and may go on: %s", self.ref, error)
 
     async def _stop_unless_taken_up(self) -> None:
-        try:
-            if await self._is_taken_up():
-                self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
-                return
-            hook = self.service.hook(self.service.scope_of(self))
-            stopped = await hook.stop_run.aio(self.ref)
-            self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
-        except MLWorkflowsError as error:
-            self.log.error("Run %s could not be stopped and may go on: %s", self.ref, error)
+        if await self._is_taken_up_for_sure():
+            self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
+            return
+        hook = self.service.hook(self.service.scope_of(self), clock=self.clock)
+        stopped = await hook.stop_run.aio(self.ref)
+        self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
+
+    async def _is_taken_up_for_sure(self) -> bool:
+        """The same, asked again while Airflow does not answer: guessing wrong costs a run or leaks one."""
+        while True:
+            try:
+                return await self._is_taken_up()
+            except AirflowRuntimeError as error:
+                self.log.warning("Airflow did not say what became of the task; asking again. %s", error)
+                await self.clock.asleep(ASK_AGAIN_SECONDS)
 
     async def _is_taken_up(self) -> bool:
         """Whether the task still waits for this very run: then the trigger was moved, not killed."""
@@ -167,7 +179,7 @@ class RunTrigger(BaseTrigger):
         """What an earlier life of this trigger has logged."""
         if self.task_instance is None:
             return None
-        stored = await TaskKey.of(self.task_instance).axcom(MEMORY_KEY)
+        stored = await _undisturbed(TaskKey.of(self.task_instance).axcom(MEMORY_KEY))
         return stored if isinstance(stored, str) else None
 
     async def _store_memory(self, memory: str) -> None:
@@ -175,4 +187,20 @@ class RunTrigger(BaseTrigger):
             return
         self.memory = memory
         if self.task_instance is not None:
-            await TaskKey.of(self.task_instance).aset_xcom(MEMORY_KEY, memory)
+            await _undisturbed(TaskKey.of(self.task_instance).aset_xcom(MEMORY_KEY, memory))
+
+
+async def _undisturbed(call: Coroutine[Any, Any, T]) -> T:
+    """Await a call to Airflow that goes on if the trigger is cancelled.
+
+    Cut off in the middle it would leave an answer on the line for the next caller, and the message by which
+    Airflow recognises a kill would be lost on the way.
+    """
+    return await asyncio.shield(asyncio.create_task(call))
+
+
+def _shortened(message: str) -> str:
+    """As much of a message as keeps the event small."""
+    while (excess := len(json.dumps(message)) - MESSAGE_LENGTH) > 0:
+        message = message[: -max(1, excess // 12)]
+    return message

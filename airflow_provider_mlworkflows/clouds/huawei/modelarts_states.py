@@ -81,7 +81,8 @@ def run_of(execution: Execution, *, console_url: str = "", workflow_id: str = ""
     The service calls an execution ``running`` also while it waits for a person. Here it is WAITING as soon as
     one of its steps waits and none makes progress; a step that has not begun makes none, since it may depend
     on the waiting one. While another branch still runs, the run is ACTIVE and ``waiting_steps`` tells what it
-    will need, so that a watcher may answer early but does not give up on work that goes on.
+    will need, so that a watcher may answer early but does not give up on work that goes on. Likewise it is
+    STOPPING while the only steps that go on are stopping.
 
     :param execution: as the service showed it.
     :param console_url: the execution's page in the console.
@@ -92,6 +93,8 @@ def run_of(execution: Execution, *, console_url: str = "", workflow_id: str = ""
     state = execution_state(execution.status)
     if state is RunState.ACTIVE and _is_held_up(steps):
         state = RunState.WAITING
+    elif state is RunState.ACTIVE and _is_stopping(steps):
+        state = RunState.STOPPING
     return Run(
         ref=RunRef(execution.workflow_id or workflow_id, execution.execution_id),
         state=state,
@@ -119,6 +122,11 @@ def _is_held_up(steps: Iterable[Step]) -> bool:
     steps = tuple(steps)
     waits = any(step.state is RunState.WAITING for step in steps)
     return waits and not any(_literal(step.status) in _PROGRESSING for step in steps)
+
+
+def _is_stopping(steps: Iterable[Step]) -> bool:
+    unfinished = [step for step in steps if not step.state.is_terminal and _literal(step.status) != INITIAL_STATUS]
+    return bool(unfinished) and all(step.state is RunState.STOPPING for step in unfinished)
 
 
 def _newest_by_name(steps: Iterable[StepExecution]) -> dict[str, StepExecution]:
