@@ -2,7 +2,7 @@
 
 The execution trains either from scratch or fine-tunes. `scratch` and `tuned` each wait for the step of their branch;
 the one whose step was skipped is skipped itself (`skip_on_missing`), and everything after it. Neither waits for the
-rest of the execution.
+rest of the execution; `finished` does.
 
 The environment variable `MODELARTS_BRANCH_WORKFLOW_ID` names the workflow; without it, it is one of the emulator's.
 """
@@ -15,7 +15,7 @@ from datetime import datetime
 from airflow.sdk import DAG, task
 
 from airflow_provider_mlworkflows.operators.modelarts import ModelArtsStartWorkflowOperator
-from airflow_provider_mlworkflows.sensors.modelarts import ModelArtsStepSensor
+from airflow_provider_mlworkflows.sensors.modelarts import ModelArtsExecutionSensor, ModelArtsStepSensor
 
 WORKFLOW_ID = os.environ.get("MODELARTS_BRANCH_WORKFLOW_ID", "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a02")
 
@@ -49,6 +49,14 @@ with DAG(
             poke_interval=5,
         )
         ended >> announce.override(task_id=f"announce_{task_id}")(step_name)
+
+    ModelArtsExecutionSensor(
+        task_id="finished",
+        workflow_id=WORKFLOW_ID,
+        execution_id=start.output,
+        deferrable=True,
+        poke_interval=5,
+    )
 
 if __name__ == "__main__":
     dag.test()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
@@ -16,7 +16,6 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, Clock, InterruptibleClock
 from airflow_provider_mlworkflows.exceptions import (
-    BadRequestError,
     InvalidInputError,
     MLWorkflowsError,
     NotFoundError,
@@ -25,6 +24,7 @@ from airflow_provider_mlworkflows.exceptions import (
     RunWaitingError,
 )
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
+from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.outcomes import (
     cut_to_limit,
     gone_error,
@@ -54,15 +54,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
 
 DEFAULT_TIMEOUT = timedelta(days=7).total_seconds()
-KILL_REQUEST_TIMEOUT = 3.0
-"""Seconds for one request of a worker that has five before it is ended by force."""
-SETTLE_SECONDS = 120.0
-"""How long a run may still show its old state after an action."""
-ECHO_SECONDS = 30.0
-"""How long a run that an earlier attempt may have told to stop is looked at for signs of it."""
-STOP_SECONDS = 60.0
-"""How long a run that was told to stop may show no sign of it."""
-SETTLE_INTERVAL = 3.0
 BACKSTOP = 300.0
 """Seconds after the deadline at which Airflow itself gives up on a trigger that never answered."""
 
@@ -138,6 +129,11 @@ class RunOperator(BaseOperator):
         """The service's hook; its waits end when the bell rings."""
         return self.service.hook(self.service.scope_of(self), clock=InterruptibleClock(self.clock, self.bell))
 
+    @property
+    def handler(self) -> RunHandler:
+        """Acts on the run."""
+        return RunHandler(self)
+
     def execute(self, context: Context) -> str:
         """Obtain the run and follow it to its end; returns its id."""
         self._memory = Memory()
@@ -155,6 +151,7 @@ class RunOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
+        self.step_name = news.step_name
         if self.is_outdated(context, news.ref):
             return self.execute(context)
         stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
@@ -180,7 +177,7 @@ class RunOperator(BaseOperator):
             yield
         except AirflowTaskTimeout:
             if self.cancel_on_timeout:
-                self._stop(ref, "The task has used up its execution_timeout")
+                self.handler.stop_quickly(ref, "The task has used up its execution_timeout")
             raise
 
     def _publish(self, context: Context, run: Run) -> None:
@@ -336,13 +333,13 @@ class RunOperator(BaseOperator):
             self._memory.noted.append(mark)
             self.log.info("Step %s waits (%s); continuing it.", step.name, step.status)
             self.hook.continue_step(run, step, inputs.get(step.name) or {})
-        return self.settled(run)
+        return self.handler.settled(run)
 
     def _raise_timeout(self, run: Run, deadline: float) -> NoReturn:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))
         ending = "It goes on, because cancel_on_timeout is False."
         if self.cancel_on_timeout:
-            self._stop(run.ref, "Its time is up")
+            self.handler.stop_quickly(run.ref, "Its time is up")
             ending = "It was told to stop."
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
@@ -360,11 +357,11 @@ class RunOperator(BaseOperator):
         if state in ENDED_BY_SOMEBODY:
             why = f"The task was ended from outside (its state is {state})"
             if self.cancel_on_kill:
-                self._stop(run.ref, why)
+                self.handler.stop_quickly(run.ref, why)
             raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
         if ti.try_number > ti.max_tries and self.cancel_on_kill:
             why = "The worker is shutting down and the task has no retry left"
-            self._stop(run.ref, why)
+            self.handler.stop_quickly(run.ref, why)
             raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
         raise RunInterruptedError(
             f"The worker is shutting down. Run {run.ref} goes on, and the task's next attempt takes it up "
@@ -372,50 +369,3 @@ class RunOperator(BaseOperator):
             ref=run.ref,
             url=run.url,
         )
-
-    def _after_a_kill(self, run: Run) -> Run:
-        """Give a run that may have been told to stop the time to show it, and one that is stopping the time to end."""
-        run = self._read_until(run, _is_ending, ECHO_SECONDS)
-        return self._read_until(run, lambda run: run.state.is_terminal) if run.state is RunState.STOPPING else run
-
-    def _stop_before_start(self, ref: RunRef) -> None:
-        """Stop a run and see that it is stopping, for a minute at most."""
-        refusal: BadRequestError | None = None
-        try:
-            if not self.hook.stop_run(ref):
-                return
-        except BadRequestError as error:
-            refusal = error  # it may be stopping already and not show it yet
-        run = self._read_until(self.hook.get_run(ref), _is_ending, STOP_SECONDS)
-        if _is_ending(run):
-            return
-        if refusal is not None:
-            raise refusal
-        self.log.warning("Run %s was told to stop, but does not show it yet.", ref)
-
-    def settled(self, before: Run) -> Run:
-        """After an action: read until the run shows a change, because it still shows its old state for a while."""
-        return self._read_until(before, lambda run: run.fingerprint != before.fingerprint)
-
-    def _read_until(self, run: Run, done: Callable[[Run], bool], seconds: float = SETTLE_SECONDS) -> Run:
-        give_up = self.clock.time() + seconds
-        while not done(run) and self.clock.time() < give_up and not self.bell.rung:
-            self.clock.sleep(SETTLE_INTERVAL, self.bell)
-            run = self.hook.get_run(run.ref)
-        return run
-
-    def _stop(self, ref: RunRef, why: str) -> None:
-        """Ask once, quickly, for the run to be stopped."""
-        try:
-            hook = self.service.hook(
-                self.service.scope_of(self), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=self.clock
-            )
-            stopped = hook.stop_run(ref)
-        except MLWorkflowsError as error:
-            self.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
-        else:
-            self.log.info("%s; run %s %s.", why, ref, "is being stopped" if stopped else "was over already")
-
-
-def _is_ending(run: Run) -> bool:
-    return run.state.is_terminal or run.state is RunState.STOPPING

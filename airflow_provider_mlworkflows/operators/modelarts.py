@@ -236,7 +236,7 @@ class ModelArtsExecutionActionOperator(StartOperator):
             parameters=parameters,
             data_requirements=data_requirements,
         )
-        return self.settled(self._before)
+        return self.handler.settled(self._before)
 
     def find_started(self, marker: str) -> Run | None:
         """The execution, if it runs again: a rerun leaves no marker."""
@@ -340,7 +340,7 @@ class ModelArtsStepActionOperator(RunOperator):
                 parameters=self.parameters,
                 data_requirements=self.data_requirements,
             )
-            run = self.settled(run)
+            run = self.handler.settled(run)
         else:
             self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
         return run, self.clock.time() + self.timeout

@@ -197,7 +197,7 @@ class StartOperator(RunOperator):
     def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
         if run is None or self.on_clear != "repair":
             return self._start_over(context, run)
-        run = self._after_a_kill(run)
+        run = self.handler.after_kill(run)
         if run.state is RunState.SUCCEEDED:
             return self._start(context)
         if not run.state.is_terminal:
@@ -209,7 +209,7 @@ class StartOperator(RunOperator):
         """Start another run, after stopping the old one if it still goes on."""
         if run is not None and not run.state.is_terminal:
             self.log.info("Stopping the earlier run %s before starting another.", run.ref)
-            self._stop_before_start(run.ref)
+            self.handler.stop_before_start(run.ref)
         return self._start(context)
 
     def _after_retry(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
@@ -218,7 +218,7 @@ class StartOperator(RunOperator):
         # Another task was cleared since, or this one while it ran: then its worker has told the run to stop.
         perhaps_cleared = record.clear_number != context["dag_run"].clear_number
         if perhaps_cleared or run.state is RunState.STOPPING:
-            run = self._after_a_kill(run)
+            run = self.handler.after_kill(run)
         if run.state in (RunState.STOPPING, RunState.STOPPED):
             if perhaps_cleared:
                 return self._start(context)
@@ -259,7 +259,7 @@ class StartOperator(RunOperator):
             self.repair_run(run)
         except UNCERTAIN as error:
             self.log.warning("The answer to the repair was lost; looking whether it took effect. %s", error)
-            run = self.settled(before)
+            run = self.handler.settled(before)
             if run.fingerprint == before.fingerprint:
                 raise
         except ApiError as error:
@@ -268,7 +268,7 @@ class StartOperator(RunOperator):
                 return self._start(context)
             raise
         else:
-            run = self.settled(before)
+            run = self.handler.settled(before)
         self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
         record = replace(
             record,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from tests.e2e.dags.kill_rows import ENDLESS
 from tests.e2e.rows import Row
 from tests.harness.environment import REPOSITORY
 from tests.harness.standalone import StandaloneAirflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 DAG_FILES = [
     Path(__file__).parent / "dags" / "kill_rows.py",

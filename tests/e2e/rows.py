@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.emulator import Emulator
 from tests.harness.rest_client import TaskAddress
-from tests.harness.standalone import StandaloneAirflow
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.emulator import Emulator
+    from tests.harness.standalone import StandaloneAirflow
 
 PATIENCE = 90.0
 

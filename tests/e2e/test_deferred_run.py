@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.harness.rest_client import TaskAddress
-from tests.harness.standalone import StandaloneAirflow
+
+if TYPE_CHECKING:
+    from tests.harness.standalone import StandaloneAirflow
 
 pytestmark = pytest.mark.e2e
 

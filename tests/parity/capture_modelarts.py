@@ -136,9 +136,7 @@ def describe(sent: requests.PreparedRequest) -> dict[str, Any]:
         "method": sent.method,
         "path": url.path,
         "query": parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query)),
-        "headers": {
-            name.lower(): value for name, value in sent.headers.items() if name.lower() not in SET_BY_REQUESTS
-        },
+        "headers": {name.lower(): value for name, value in sent.headers.items() if name.lower() not in SET_BY_REQUESTS},
         "body": json.loads(body) if isinstance(body, str) and body else None,
     }
 

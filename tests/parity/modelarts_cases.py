@@ -140,9 +140,7 @@ WORKFLOW_BODY = {
     "source": "ai_gallery",
     "storages": STORAGES,
     "labels": LABELS,
-    "assets": [
-        {"name": "a", "type": "model", "content_id": "c", "subscription_id": "s", "expired_at": "2027-01-01"}
-    ],
+    "assets": [{"name": "a", "type": "model", "content_id": "c", "subscription_id": "s", "expired_at": "2027-01-01"}],
     "sub_graphs": [{"name": "子图", "steps": ["train", "deploy"]}],
     "extend": {"任意": {"nested": [1, None, {"x": "y"}]}, "flag": False},
     "policy": {
@@ -266,9 +264,7 @@ WORKFLOW_CASES = [
         "full",
         {"body": {"main_service_id": "服务", "content_id": "c", "consume": {"period": "day", "value": 0}}},
     ),
-    Case(
-        "create_workflow_purchase_pool", "minimal", {**AT_WORKFLOW, "body": {"pool_id": "p", "order": ORDER}}
-    ),
+    Case("create_workflow_purchase_pool", "minimal", {**AT_WORKFLOW, "body": {"pool_id": "p", "order": ORDER}}),
     Case("create_workflow_purchase_pool", "full", {**AT_WORKFLOW, "body": PACKAGE}),
 ]
 

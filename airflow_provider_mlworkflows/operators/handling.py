@@ -1,0 +1,89 @@
+"""Acting on a run from the worker: stopping it, and waiting until it shows what it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlworkflows.exceptions import BadRequestError, MLWorkflowsError
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.operators.base import RunOperator
+
+KILL_REQUEST_TIMEOUT = 3.0
+"""Seconds for one request of a worker that has five before it is ended by force."""
+SETTLE_SECONDS = 120.0
+"""How long a run may still show its old state after an action."""
+STOP_SECONDS = 60.0
+"""How long a run that was told to stop may show no sign of it."""
+ECHO_SECONDS = 30.0
+"""How long a stop that came before a retry may take to show."""
+SETTLE_INTERVAL = 3.0
+
+
+class RunHandler:
+    """Acts on the runs of an operator.
+
+    All actions are asynchronous: a service accepts them, and the run shows their effect some reads later.
+
+    :param operator: whose hook, clock, bell and log it uses.
+    """
+
+    def __init__(self, operator: RunOperator) -> None:
+        self._operator = operator
+
+    def settled(self, before: Run) -> Run:
+        """After an action: the run once it shows a change, or as it is after two minutes."""
+        return self._read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
+
+    def after_kill(self, run: Run) -> Run:
+        """Give a run that may have been told to stop the time to show it, and a stopping one the time to end."""
+        run = self._read_until(run, _is_ending, ECHO_SECONDS)
+        if run.state is RunState.STOPPING:
+            run = self._read_until(run, lambda run: run.state.is_terminal, SETTLE_SECONDS)
+        return run
+
+    def stop_before_start(self, ref: RunRef) -> None:
+        """Stop a run and see that it is stopping, for a minute at most.
+
+        :raises BadRequestError: if the service refuses, and the run does not end by itself.
+        """
+        hook = self._operator.hook
+        refusal: BadRequestError | None = None
+        try:
+            if not hook.stop_run(ref):
+                return
+        except BadRequestError as error:
+            refusal = error  # it may be stopping already and not show it yet
+        run = self._read_until(hook.get_run(ref), _is_ending, STOP_SECONDS)
+        if _is_ending(run):
+            return
+        if refusal is not None:
+            raise refusal
+        self._operator.log.warning("Run %s was told to stop, but does not show it yet.", ref)
+
+    def stop_quickly(self, ref: RunRef, why: str) -> None:
+        """Ask once for a run to be stopped, as a task does that has only seconds left."""
+        operator = self._operator
+        try:
+            hook = operator.service.hook(
+                operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
+            )
+            stopped = hook.stop_run(ref)
+        except MLWorkflowsError as error:
+            operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
+        else:
+            operator.log.info("%s; run %s %s.", why, ref, "is being stopped" if stopped else "was over already")
+
+    def _read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
+        operator = self._operator
+        give_up = operator.clock.time() + seconds
+        while not done(run) and operator.clock.time() < give_up and not operator.bell.rung:
+            operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
+            run = operator.hook.get_run(run.ref)
+        return run
+
+
+def _is_ending(run: Run) -> bool:
+    return run.state.is_terminal or run.state is RunState.STOPPING
