@@ -69,11 +69,7 @@ class Outcome:
             *(f"{dag} ended as {state or 'unfinished'}" for dag, state in self.dags.items() if state != "success"),
             *([] if self.dags else ["no Dag was run"]),
             *(f"no task told of execution {key}" for key in sorted(remote.keys() - known)),
-            *(
-                f"execution {key} ended as {each.status}"
-                for key, each in remote.items()
-                if each.is_finished and each.status != "completed"
-            ),
+            *(f"execution {key} ended as {each.status}" for key, each in remote.items() if each.status != "completed"),
         ]
 
 

@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     InvalidInputError,
     MLWorkflowsError,
+    NotFoundError,
     PermissionDeniedError,
 )
 from airflow_provider_mlworkflows.hooks import huawei
@@ -162,15 +163,38 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         Lists may not show steps, and a list calls a waiting execution ``running``; then one look at the todo
         list of the workspace tells which of them wait (ListWorkflowExecutions, ShowWorkflowsTodolist).
         """
-        runs: dict[RunRef, Run] = {}
+        runs: dict[RunRef, Run | MLWorkflowsError] = {}
         if len(refs) >= WORTH_A_LIST:
             for workflow_id in dict.fromkeys(ref.workflow_id for ref in refs):
-                wanted = {ref.run_id for ref in refs if ref.workflow_id == workflow_id}
-                runs |= yield from self._listed_runs(workflow_id, wanted)
-            if any(run.state is RunState.ACTIVE and not run.has_steps for run in runs.values()):
-                runs |= yield from self._waiting_runs(runs)
+                wanted = [ref for ref in refs if ref.workflow_id == workflow_id]
+                runs |= yield from self._listed_runs_or_error(wanted)
+            unsure = {
+                ref: run
+                for ref, run in runs.items()
+                if isinstance(run, Run) and run.state is RunState.ACTIVE and not run.has_steps
+            }
+            if unsure:
+                runs |= yield from self._waiting_runs_or_error(unsure)
         missing = [ref for ref in refs if ref not in runs]
         return {**runs, **(yield from super().get_runs.steps(missing))}
+
+    def _listed_runs_or_error(self, wanted: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
+        """Executions of one workflow; its errors concern nobody else."""
+        try:
+            return (yield from self._listed_runs(wanted[0].workflow_id, {ref.run_id for ref in wanted}))
+        except NotFoundError:
+            return {}  # reading them one by one tells what is missing
+        except MLWorkflowsError as error:
+            return dict.fromkeys(wanted, error)
+
+    def _waiting_runs_or_error(self, unsure: Mapping[RunRef, Run]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
+        """Those of the runs that wait; if nobody can tell, each is read by itself, or shares the error."""
+        try:
+            return (yield from self._waiting_runs(unsure))
+        except PermissionDeniedError:
+            return (yield from super().get_runs.steps(list(unsure)))
+        except MLWorkflowsError as error:
+            return dict.fromkeys(unsure, error)
 
     def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Executions of the same workflow are read together, where that saves requests."""
@@ -265,30 +289,17 @@ class ModelArtsHook(ModelArtsApi, RunHook):
             data_requirement_items(data_requirements, workflow.data_requirements),
         )
 
+    def check_execution(self, workflow_id: str, **arguments: Any) -> None:
+        """Check the form of `create_execution`'s arguments. Sends nothing.
+
+        :raises InvalidInputError: if one cannot be right.
+        """
+        next(self.create_execution.steps(workflow_id, **arguments)).content()
+
     @operation
-    def start_execution(
-        self,
-        workflow_id: str,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        labels: Sequence[str] = (),
-        scene_id: str | None = None,
-        use_cache: bool | None = None,
-        parameters: Inputs = (),
-        data_requirements: Inputs = (),
-    ) -> Steps[Run]:
+    def start_execution(self, workflow_id: str, /, **arguments: Any) -> Steps[Run]:
         """Start a workflow (CreateWorkflowExecution); arguments as `create_execution` takes them."""
-        execution = yield from self.create_execution.steps(
-            workflow_id,
-            name=name,
-            description=description,
-            labels=labels,
-            scene_id=scene_id,
-            use_cache=use_cache,
-            parameters=parameters,
-            data_requirements=data_requirements,
-        )
+        execution = yield from self.create_execution.steps(workflow_id, **arguments)
         return self._run(execution, workflow_id)
 
     @operation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.choices import checked_choice
+from airflow_provider_mlworkflows.choices import checked_choice, checked_list, checked_truth
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.starting import StartOperator
@@ -64,6 +64,7 @@ class ModelArtsStartWorkflowOperator(StartOperator):
         "description",
         "labels",
         "scene_id",
+        "use_cache",
         "waiting_inputs",
         "huawei_conn_id",
         "region",
@@ -109,22 +110,25 @@ class ModelArtsStartWorkflowOperator(StartOperator):
         return self.workflow_id
 
     def prepare_start(self) -> None:
-        """Check the inputs against the workflow's declarations (ShowWorkflow)."""
+        """Check the inputs against the workflow's declarations (ShowWorkflow), and the rest by its form."""
         self._checked = self.hook.checked_inputs(self.workflow_id, self.parameters, self.data_requirements)
+        self.hook.check_execution(self.workflow_id, **self._arguments("airflow-marker"))
 
     def start_run(self, marker: str) -> Run:
         """Start the execution, labelled with the marker."""
+        return self.hook.start_execution(self.workflow_id, **self._arguments(marker))
+
+    def _arguments(self, marker: str) -> dict[str, Any]:
         parameters, data_requirements = self._checked
-        return self.hook.start_execution(
-            self.workflow_id,
-            name=self.execution_name,
-            description=self.description,
-            labels=[*self.labels, marker],
-            scene_id=self.scene_id,
-            use_cache=self.use_cache,
-            parameters=parameters,
-            data_requirements=data_requirements,
-        )
+        return {
+            "name": self.execution_name,
+            "description": self.description,
+            "labels": [*checked_list("labels", self.labels), marker],
+            "scene_id": self.scene_id,
+            "use_cache": checked_truth("use_cache", self.use_cache),
+            "parameters": parameters,
+            "data_requirements": data_requirements,
+        }
 
     def find_started(self, marker: str) -> Run | None:
         """The execution labelled with the marker."""
@@ -210,6 +214,7 @@ class ModelArtsExecutionActionOperator(StartOperator):
     def obtain_run(self, context: Context) -> tuple[Run, float]:
         """Send the action, unless an earlier attempt of the task has."""
         checked_choice("action", self.action, EXECUTION_ACTIONS)
+        checked_list("rerun_steps", self.rerun_steps)
         if self.action == "rerun":
             return super().obtain_run(context)
         self.hook.stop_run(self.ref)

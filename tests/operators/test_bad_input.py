@@ -124,6 +124,9 @@ CASES = {
     "data that is no address": Case(
         InvalidInputError, ("'training_data'", "obs://"), {"data_requirements": {"training_data": "bucket"}}
     ),
+    "labels as one text": Case(InvalidInputError, ("labels", "list", "'nightly'"), {"labels": "nightly"}),
+    "labels that are none": Case(InvalidInputError, ("labels", "list", "5"), {"labels": 5}),
+    "use_cache in other words": Case(InvalidInputError, ("use_cache", "'no thanks'"), {"use_cache": "no thanks"}),
     "label with a comma": Case(InvalidInputError, ("'a,b'", "comma"), {"labels": ["a,b"]}),
     "malformed name": Case(InvalidInputError, ("'1st'", "letter"), {"execution_name": "1st"}),
     "refused start": Case(
