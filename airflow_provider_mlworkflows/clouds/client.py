@@ -10,24 +10,24 @@ import random
 import threading
 from asyncio import AbstractEventLoop, Lock, get_running_loop
 from collections.abc import Callable, Generator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_mlworkflows import __version__
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
-from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply, WireRequest
+from airflow_provider_mlworkflows.clouds.http import Connectivity, WireRequest
+from airflow_provider_mlworkflows.clouds.replies import Service, explained, read_reply
 from airflow_provider_mlworkflows.clouds.retry import pause_before_retry
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
     MLWorkflowsError,
+    PermissionDeniedError,
     ThrottledError,
     TransportError,
-    UnexpectedReplyError,
 )
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 USER_AGENT = f"airflow-provider-mlworkflows/{__version__}"
-EXCERPT_LENGTH = 300
 DEFAULT_ATTEMPTS = 4
+REFUSAL_REMEMBERED = 60.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +63,42 @@ Exchange = Generator["WireRequest | Pause | Lookup[Any]", Any, T]
 
 
 class Cell(Generic[T]):
-    """A value found out at most once at a time, however many ask for it."""
+    """A value found out at most once at a time, however many ask for it.
+
+    Refused credentials are remembered for a minute: asking again would get the key blocked.
+    """
 
     def __init__(self) -> None:
         self.value: T | None = None
         self.lock = threading.Lock()
         self._loop_locks: WeakKeyDictionary[AbstractEventLoop, Lock] = WeakKeyDictionary()
+        self._refused: tuple[MLWorkflowsError, float] | None = None
 
     @property
     def loop_lock(self) -> Lock:
         """The lock of the running event loop."""
         return self._loop_locks.setdefault(get_running_loop(), Lock())
 
+    def known(self, now: float) -> T | None:
+        """The value, None if nobody knows it yet.
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a service says when it does not do what it was asked.
+        :raises MLWorkflowsError: the remembered refusal.
+        """
+        if self.value is None and self._refused is not None and now < self._refused[1]:
+            raise _another(self._refused[0])
+        return self.value
 
-    :param kind: the error to raise.
-    :param code: the service's error code.
-    :param text: its message.
-    :param request_id: its id of the request.
-    :param advice: what the reader can change.
-    """
-
-    kind: type[ApiError]
-    code: str = ""
-    text: str = ""
-    request_id: str = ""
-    advice: str = ""
+    def failed(self, error: MLWorkflowsError, now: float) -> None:
+        """Remember an error, or the error behind it, if credentials were refused."""
+        if any(isinstance(each, AuthenticationError | PermissionDeniedError) for each in (error, error.__cause__)):
+            self._refused = (error, now + REFUSAL_REMEMBERED)
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where a service lives, and how to tell its refusals from its answers.
-
-    :param name: as shown in messages.
-    :param endpoint: scheme and host, perhaps a port.
-    :param refusal: reads a reply as a refusal, None if it is an answer.
-    """
-
-    name: str
-    endpoint: str
-    refusal: Callable[[WireReply], Refusal | None] = field(repr=False)
+def _another(error: MLWorkflowsError) -> MLWorkflowsError:
+    """A copy, since each raise adds to an error's traceback."""
+    copied = copy(error)
+    copied.__cause__ = error.__cause__
+    return copied
 
 
 class Identity(Protocol):
@@ -112,7 +106,7 @@ class Identity(Protocol):
 
     @property
     def path_params(self) -> Mapping[str, str]:
-        """What a request's path takes from the account, such as ``project_id``."""
+        """What a request takes from the account, such as ``project_id`` in its path."""
 
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with its credentials added, signed at ``now``."""
@@ -202,8 +196,12 @@ class Client:
                 return None
             case Lookup(cell, flow):
                 with cell.lock:
-                    if cell.value is None:
-                        cell.value = drive(flow(), self._perform)
+                    if cell.known(self.clock.time()) is None:
+                        try:
+                            cell.value = drive(flow(), self._perform)
+                        except MLWorkflowsError as error:
+                            cell.failed(error, self.clock.time())
+                            raise
                 return cell.value
 
     async def _aperform(self, effect: WireRequest | Pause | Lookup[Any]) -> Any:
@@ -215,8 +213,12 @@ class Client:
                 return None
             case Lookup(cell, flow):
                 async with cell.loop_lock:
-                    if cell.value is None:
-                        cell.value = await adrive(flow(), self._aperform)
+                    if cell.known(self.clock.time()) is None:
+                        try:
+                            cell.value = await adrive(flow(), self._aperform)
+                        except MLWorkflowsError as error:
+                            cell.failed(error, self.clock.time())
+                            raise
                 return cell.value
 
 
@@ -224,15 +226,16 @@ def exchange(
     service: Service, request: Request[T], identity: Identity, patience: Patience, clock: Clock
 ) -> Exchange[T]:
     """Send one request as one identity, again where that is safe, until it is answered or hopeless."""
+    request = request.filled(identity.path_params)
     attempt = 1
     while True:
         # Signed anew for each attempt: a signature carries its time and soon grows stale.
         wire_request = identity.sign(_address(service, request, identity), clock.time())
         try:
             reply = yield wire_request
-            return _read(service, request, reply, identity)
+            return read_reply(service, request, request.url_path(identity.path_params), reply, identity.redact)
         except (ApiError, TransportError) as error:
-            failure = _explained(service, request, error, identity)
+            failure = explained(service, request, error, identity.redact)
         pause = pause_before_retry(
             failure,
             attempt=attempt,
@@ -258,95 +261,6 @@ def _address(service: Service, request: Request[Any], identity: Identity) -> Wir
     return WireRequest(request.method, url, headers, content)
 
 
-def _read(service: Service, request: Request[T], reply: WireReply, identity: Identity) -> T:
-    refusal = service.refusal(reply)
-    if refusal is not None:
-        raise _api_error(service, request, reply, refusal, identity)
-    try:
-        return request.read(reply.content)
-    except ValueError as error:
-        text = f"a reply that is not the promised {_reply_name(request)} ({_first_line(error)}): {_excerpt(reply)}"
-        unreadable = Refusal(
-            UnexpectedReplyError,
-            text=text,
-            request_id=reply.headers.get("x-request-id", ""),
-            advice="Check that the endpoint is the service itself and not a proxy's page.",
-        )
-        raise _api_error(service, request, reply, unreadable, identity) from None
-
-
-def _api_error(
-    service: Service, request: Request[Any], reply: WireReply, refusal: Refusal, identity: Identity
-) -> ApiError:
-    parts = [f"{service.name} refused {request.operation}: HTTP {reply.status}"]
-    if refusal.code:
-        parts.append(f" {refusal.code}")
-    if refusal.text:
-        parts.append(f", {refusal.text.rstrip('.')}")
-    if refusal.request_id:
-        parts.append(f" (request id {refusal.request_id})")
-    parts.append(f". Asked: {request.method} {request.url_path(identity.path_params)} at {service.endpoint}.")
-    if refusal.advice:
-        parts.append(f" {refusal.advice}")
-    return refusal.kind(
-        identity.redact("".join(parts)),
-        operation=request.operation,
-        status=reply.status,
-        code=refusal.code,
-        request_id=refusal.request_id,
-        retry_after=retry_after_seconds(reply),
-    )
-
-
-def _explained(
-    service: Service, request: Request[Any], error: ApiError | TransportError, identity: Identity
-) -> MLWorkflowsError:
-    if isinstance(error, ApiError):
-        return error
-    effect = "" if request.safe_to_repeat or not error.may_have_taken_effect else " It may have taken effect."
-    explained = TransportError(
-        f"{service.name} did not answer {request.operation}: {identity.redact(str(error))}.{effect} "
-        "Check the connection's region or endpoint, the proxy and the network.",
-        may_have_taken_effect=error.may_have_taken_effect,
-    )
-    explained.__cause__ = error.__cause__
-    return explained
-
-
 def _log_retry(service: Service, request: Request[Any], failure: MLWorkflowsError, pause: float) -> None:
     what = "is throttling" if isinstance(failure, ThrottledError) else "failed at"
     log.warning("%s %s %s; trying again in %.1f s.", service.name, what, request.operation, pause)
-
-
-def retry_after_seconds(reply: WireReply) -> float | None:
-    """Seconds named by a ``Retry-After`` header, as a number or as a date; None if there is none."""
-    value = reply.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        pause = _http_date(value) - _http_date(reply.headers.get("date", ""))
-    except ValueError:
-        return None
-    return max(0.0, pause.total_seconds())
-
-
-def _http_date(text: str) -> datetime:
-    date = parsedate_to_datetime(text)
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _reply_name(request: Request[Any]) -> str:
-    return getattr(request.reply, "__name__", str(request.reply))
-
-
-def _first_line(error: ValueError) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _excerpt(reply: WireReply) -> str:
-    text = reply.content[:EXCERPT_LENGTH].decode("utf-8", "replace")
-    return repr(text + ("..." if len(reply.content) > EXCERPT_LENGTH else ""))

@@ -8,25 +8,33 @@ would know whether it took effect. Cancelling a waiter therefore only stops the 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from time import monotonic
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx
 
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, TransportError
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError, TransportError
 
 log = logging.getLogger(__name__)
+
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 
 MAX_CONNECTIONS = 16
 KEEPALIVE_SECONDS = 60.0
 CONNECT_TIMEOUT = 10.0
+
+PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 _UNSENDABLE_HEADER = (httpx.LocalProtocolError, UnicodeError)
 _NEVER_SENT = (
@@ -36,7 +44,6 @@ _NEVER_SENT = (
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
-    *_UNSENDABLE_HEADER,
 )
 _NO_ANSWER = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 
@@ -59,6 +66,16 @@ class WireReply:
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
 
+    def json(self) -> Any:
+        """The content as JSON.
+
+        :raises ValueError: if it is none, or too deeply nested to be meant.
+        """
+        try:
+            return json.loads(self.content)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+
 
 @dataclass(frozen=True, slots=True)
 class Connectivity:
@@ -67,7 +84,8 @@ class Connectivity:
     :param verify: True for the usual certificate authorities (``SSL_CERT_FILE`` is honoured), False for no check,
         or a CA file's path.
     :param proxy: proxy URL; None leaves the choice to the environment (``HTTPS_PROXY``, ``NO_PROXY``).
-    :param timeout: seconds to wait for an answer.
+    :param timeout: seconds without any data from the service before an answer is given up, and seconds that an
+        answer may take as a whole once it has begun.
     """
 
     verify: bool | str = True
@@ -86,18 +104,22 @@ class Connectivity:
         """Send a request and wait for the answer.
 
         :raises TransportError: if none came.
+        :raises ConfigurationError: if a proxy, a CA file or a credential cannot be used.
         """
+        client = _client(os.getpid(), *self._client_key)
         try:
-            reply = _client(os.getpid(), *self._client_key).request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                content=request.content,
-                timeout=self._timeout,
-            )
+            with client.stream(request.method, request.url, **self._options(request)) as reply:
+                deadline = monotonic() + self.timeout
+                chunks = []
+                for chunk in reply.iter_bytes():
+                    chunks.append(chunk)
+                    _check_in_time(deadline)
         except _NO_ANSWER as error:
             raise _no_answer(request, error) from _cause(error)
-        return _wire_reply(reply)
+        return _wire_reply(reply, b"".join(chunks))
+
+    def _options(self, request: WireRequest) -> dict[str, Any]:
+        return {"headers": dict(request.headers), "content": request.content, "timeout": self._timeout}
 
     async def atransmit(self, request: WireRequest) -> WireReply:
         """The same in an event loop. Cancelling it leaves the request to finish on its own."""
@@ -134,23 +156,19 @@ class _LoopClients:
     async def send(self, connectivity: Connectivity, request: WireRequest) -> WireReply:
         key = connectivity._client_key
         if key not in self.by_key:
-            self.by_key[key] = (
-                httpx.AsyncClient(verify=_ssl_context(key[0]), proxy=key[1], limits=_limits(), cookies=_no_cookies()),
-                asyncio.Semaphore(MAX_CONNECTIONS),
-            )
+            self.by_key[key] = _made(httpx.AsyncClient, *key), asyncio.Semaphore(MAX_CONNECTIONS)
         client, gate = self.by_key[key]
         async with gate:
             try:
-                reply = await client.request(
-                    request.method,
-                    request.url,
-                    headers=dict(request.headers),
-                    content=request.content,
-                    timeout=connectivity._timeout,
-                )
+                async with client.stream(request.method, request.url, **connectivity._options(request)) as reply:
+                    deadline = monotonic() + connectivity.timeout
+                    chunks = []
+                    async for chunk in reply.aiter_bytes():
+                        chunks.append(chunk)
+                        _check_in_time(deadline)
             except _NO_ANSWER as error:
                 raise _no_answer(request, error) from _cause(error)
-        return _wire_reply(reply)
+        return _wire_reply(reply, b"".join(chunks))
 
     def settle(self, task: asyncio.Task[WireReply]) -> None:
         self.pending.discard(task)
@@ -170,13 +188,45 @@ def _ssl_context(verify: bool | str) -> ssl.SSLContext:
             return ssl.create_default_context(cafile=verify)
         except ssl.SSLError as error:
             raise ConfigurationError(f"The file {verify!r} named by 'verify' holds no certificate (PEM).") from error
-    return httpx.create_ssl_context(verify=verify)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The CA file {verify!r} named by the connection's 'verify' cannot be read ({error.strerror})."
+            ) from error
+    try:
+        return httpx.create_ssl_context(verify=verify)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The CA certificates named by {_named_in_environment(CA_VARIABLES)} cannot be read: {error}."
+        ) from error
 
 
 @cache
 def _client(process_id: int, verify: bool | str, proxy: str | None) -> httpx.Client:
     # Keyed by process: a connection inherited through fork() would be shared with the parent.
-    return httpx.Client(verify=_ssl_context(verify), proxy=proxy, limits=_limits(), cookies=_no_cookies())
+    return _made(httpx.Client, verify, proxy)
+
+
+def _made(kind: type[C], verify: bool | str, proxy: str | None) -> C:
+    context = _ssl_context(verify)
+    try:
+        return kind(verify=context, proxy=proxy, limits=_limits(), cookies=_no_cookies())
+    except (ImportError, ValueError, httpx.InvalidURL):
+        # What these say may quote the proxy's password.
+        where = _named_in_environment(PROXY_VARIABLES) if proxy is None else "the connection's 'proxy'"
+        raise ConfigurationError(
+            f"A proxy named by {where} cannot be used. It should look like http://proxy.example.com:3128; for "
+            "socks5:// the Python package socksio has to be installed."
+        ) from None
+
+
+def _named_in_environment(variables: Iterable[str]) -> str:
+    names = [name for each in variables for name in (each, each.lower()) if os.environ.get(name)]
+    return f"the environment ({', '.join(names)})"
+
+
+def _check_in_time(deadline: float) -> None:
+    if monotonic() > deadline:
+        raise httpx.ReadTimeout("the answer goes on for longer than the timeout")
 
 
 def _limits() -> httpx.Limits:
@@ -188,21 +238,21 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
-def _wire_reply(reply: httpx.Response) -> WireReply:
-    return WireReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, reply.content)
+def _wire_reply(reply: httpx.Response, content: bytes) -> WireReply:
+    return WireReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, content)
 
 
-def _no_answer(request: WireRequest, error: Exception) -> TransportError:
+def _no_answer(request: WireRequest, error: Exception) -> MLWorkflowsError:
     host = urlsplit(request.url).netloc
-    sent = not isinstance(error, _NEVER_SENT)
-    story = "sent, but no complete answer came back" if sent else "could not be sent"
-    return TransportError(f"the request to {host} was {story} ({_reason(error)})", may_have_taken_effect=sent)
-
-
-def _reason(error: Exception) -> str:
     if isinstance(error, _UNSENDABLE_HEADER):
-        return "a header, such as a key or token, holds a character that no header may hold"
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+        return ConfigurationError(
+            f"The request to {host} could not be sent: a header holds a character that no header may hold. Look for "
+            "line breaks and letters beyond ASCII in the connection's access key and token."
+        )
+    sent = not isinstance(error, _NEVER_SENT)
+    story = "was sent, but no complete answer came back" if sent else "could not be sent"
+    reason = f"{type(error).__name__}: {error}".rstrip(": ")
+    return TransportError(f"the request to {host} {story} ({reason})", may_have_taken_effect=sent)
 
 
 def _cause(error: Exception) -> Exception | None:

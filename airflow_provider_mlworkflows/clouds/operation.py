@@ -21,17 +21,17 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Generator, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache, update_wrapper
-from inspect import signature
-from types import MethodType
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from airflow_provider_mlworkflows.clouds.faces import Faces, show
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,6 +50,9 @@ class Request(Generic[T]):
     :param body: JSON to send, None for no body.
     :param safe_to_repeat: whether sending it twice does what sending it once does.
     :param headers: headers this operation needs beside the usual ones.
+    :param account_fields: fields of the body, or of the query if there is no body, that the account supplies if
+        the call did not: ``{field: account parameter}``.
+    :param required: fields that must be there in the end.
     """
 
     operation: str
@@ -61,25 +64,61 @@ class Request(Generic[T]):
     body: Mapping[str, Any] | None = None
     safe_to_repeat: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    account_fields: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
 
     def __iter__(self) -> Generator[Request[Any], Any, T]:
         answer: T = yield self
         return answer
 
+    def filled(self, account_params: Mapping[str, str]) -> Self:
+        """The request with what the account supplies.
+
+        :raises InvalidInputError: if a required field is still missing.
+        """
+        given = dict(self.query) if self.body is None else self.body
+        supplied = {
+            name: account_params[parameter]
+            for name, parameter in self.account_fields.items()
+            if parameter in account_params and name not in given
+        }
+        for name in self.required:
+            if name not in given and name not in supplied:
+                raise InvalidInputError(f"{self.operation} needs {name}: give it in the call or in the connection.")
+        if self.body is None:
+            return replace(self, query=(*self.query, *supplied.items()))
+        return replace(self, body={**self.body, **supplied})
+
     def url_path(self, account_params: Mapping[str, str]) -> str:
         """The path with every parameter percent-encoded."""
         params = {**account_params, **self.path_params}
-        return self.path.format_map({name: quote(value, safe="~") for name, value in params.items()})
+        return self.path.format_map({name: self._quoted(name, value) for name, value in params.items()})
 
     def url_query(self) -> str:
         """The query, percent-encoded; "" if there is none."""
-        return "&".join(f"{quote(name, safe='~')}={quote(value, safe='~')}" for name, value in self.query)
+        return "&".join(f"{quote(name, safe='~')}={self._quoted(name, value)}" for name, value in self.query)
+
+    def _quoted(self, name: str, value: object) -> str:
+        try:
+            if isinstance(value, str):
+                return quote(value, safe="~")
+        except UnicodeEncodeError:
+            pass  # half of a surrogate pair
+        raise InvalidInputError(f"{self.operation} cannot be asked with {name} {value!r}: it is no proper text.")
 
     def content(self) -> bytes:
-        """The body as sent."""
+        """The body as sent.
+
+        :raises InvalidInputError: if it cannot be written as JSON.
+        """
         if self.body is None:
             return b""
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode()
+        try:
+            return json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidInputError(
+                f"The inputs of {self.operation} cannot be sent, for they hold something that is no JSON: {error}."
+            ) from None
 
     def read(self, content: bytes) -> T:
         """Turn an answer's body into the promised type.
@@ -97,10 +136,6 @@ Steps = Generator[Request[Any], Any, T]
 
 Pages = Generator["Request[Any] | list[T]", Any, None]
 """A declaration that alternates between a request and the list of items its answer held."""
-
-
-def _heading(bound: Callable[..., Any]) -> str:
-    return f"{bound.__name__}{signature(bound)}"
 
 
 @cache
@@ -125,18 +160,19 @@ class Operation(Generic[P, T]):
 
     def __init__(self, declare: Callable[Concatenate[Any, P], Request[T] | Steps[T]]) -> None:
         self._declare = declare
-        update_wrapper(self, declare)  # so that help() shows the declaration
+        self._faces = Faces.of(declare)
+        show(self, declare, self._faces.of_class)
 
     @overload
     def __get__(self, session: None, owner: type) -> Self: ...
     @overload
     def __get__(self, session: Session, owner: type) -> BoundOperation[P, T]: ...
     def __get__(self, session: Session | None, owner: type) -> Self | BoundOperation[P, T]:
-        return self if session is None else BoundOperation(session, self._declare)
+        return self if session is None else BoundOperation(session, self._declare, self._faces)
 
     def __call__(self, session: Session, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call it for a session, as functions of a class can be."""
-        return BoundOperation(session, self._declare)(*args, **kwargs)
+        return self.__get__(session, type(session))(*args, **kwargs)
 
 
 @overload
@@ -151,13 +187,20 @@ def operation(declare: Callable[Concatenate[Any, P], Any]) -> Operation[P, Any]:
 class BoundOperation(Generic[P, T]):
     """An operation of one session: call it, or await its ``aio``."""
 
-    def __init__(self, session: Session, declare: Callable[Concatenate[Any, P], Request[T] | Steps[T]]) -> None:
+    def __init__(
+        self, session: Session, declare: Callable[Concatenate[Any, P], Request[T] | Steps[T]], faces: Faces
+    ) -> None:
         self._session = session
         self._declare = declare
-        update_wrapper(self, MethodType(declare, session))  # so that help() shows the declaration
+        self._faces = faces
+        show(self, declare, faces.blocking)
 
     def __repr__(self) -> str:
-        return f"<operation {_heading(self)}>"
+        return f"<operation {self._declare.__name__}{self._faces.blocking}>"
+
+    def __get__(self, instance: object, owner: type) -> Self:
+        """Itself: it is bound already. As a descriptor it is a routine to ``help()``."""
+        return self
 
     def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[T]:
         """The requests it consists of, for use inside another declaration (``yield from``)."""
@@ -167,9 +210,14 @@ class BoundOperation(Generic[P, T]):
         """Call it and wait for the answer."""
         return drive(self.steps(*args, **kwargs), self._session.send)
 
-    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> T:
+    @property
+    def aio(self) -> Callable[P, Coroutine[Any, Any, T]]:
         """The same from an event loop."""
-        return await adrive(self.steps(*args, **kwargs), self._session.asend)
+
+        async def aio(*args: P.args, **kwargs: P.kwargs) -> T:
+            return await adrive(self.steps(*args, **kwargs), self._session.asend)
+
+        return show(aio, self._declare, self._faces.in_loop)
 
 
 class Listing(Generic[P, T]):
@@ -177,18 +225,19 @@ class Listing(Generic[P, T]):
 
     def __init__(self, declare: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         self._declare = declare
-        update_wrapper(self, declare)  # so that help() shows the declaration
+        self._faces = Faces.of(declare)
+        show(self, declare, self._faces.of_class)
 
     @overload
     def __get__(self, session: None, owner: type) -> Self: ...
     @overload
     def __get__(self, session: Session, owner: type) -> BoundListing[P, T]: ...
     def __get__(self, session: Session | None, owner: type) -> Self | BoundListing[P, T]:
-        return self if session is None else BoundListing(session, self._declare)
+        return self if session is None else BoundListing(session, self._declare, self._faces)
 
     def __call__(self, session: Session, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         """Iterate for a session, as functions of a class can be called."""
-        return BoundListing(session, self._declare)(*args, **kwargs)
+        return self.__get__(session, type(session))(*args, **kwargs)
 
 
 def listing(declare: Callable[Concatenate[Any, P], Pages[T]]) -> Listing[P, T]:
@@ -199,13 +248,34 @@ def listing(declare: Callable[Concatenate[Any, P], Pages[T]]) -> Listing[P, T]:
 class BoundListing(Generic[P, T]):
     """A listing of one session: iterate over its call, or ``async for`` over its ``aio``."""
 
-    def __init__(self, session: Session, declare: Callable[Concatenate[Any, P], Pages[T]]) -> None:
+    def __init__(self, session: Session, declare: Callable[Concatenate[Any, P], Pages[T]], faces: Faces) -> None:
         self._session = session
         self._declare = declare
-        update_wrapper(self, MethodType(declare, session))  # so that help() shows the declaration
+        self._faces = faces
+        show(self, declare, faces.blocking)
 
     def __repr__(self) -> str:
-        return f"<listing {_heading(self)}>"
+        return f"<listing {self._declare.__name__}{self._faces.blocking}>"
+
+    def __get__(self, instance: object, owner: type) -> Self:
+        """Itself: it is bound already. As a descriptor it is a routine to ``help()``."""
+        return self
+
+    def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[list[T]]:
+        """The requests it consists of, for use inside another declaration (``yield from``): gives all items."""
+        pages = self._declare(self._session, *args, **kwargs)
+        items: list[T] = []
+        answer: Any = None
+        while True:
+            try:
+                yielded = pages.send(answer)
+            except StopIteration:
+                return items
+            answer = None
+            if isinstance(yielded, Request):
+                answer = yield yielded
+            else:
+                items += yielded
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         """Iterate over all items."""
@@ -222,8 +292,17 @@ class BoundListing(Generic[P, T]):
             else:
                 yield from yielded
 
-    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+    @property
+    def aio(self) -> Callable[P, AsyncIterator[T]]:
         """The same from an event loop."""
+
+        async def aio(*args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+            async for item in self._aiter(*args, **kwargs):
+                yield item
+
+        return show(aio, self._declare, self._faces.in_loop)
+
+    async def _aiter(self, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         pages = self._declare(self._session, *args, **kwargs)
         answer: Any = None
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     ServerError,
@@ -25,11 +27,11 @@ def is_transient(error: MLWorkflowsError) -> bool:
 def may_repeat(error: MLWorkflowsError, *, safe_to_repeat: bool) -> bool:
     """Whether sending the request again can neither do harm nor be pointless.
 
-    A write goes out again only if the first one surely had no effect: it never left, or it was throttled,
-    which gateways do before they pass a request on.
+    A write goes out again only if the first one surely had no effect: it never left, or it was answered with
+    HTTP 429, which gateways do before they pass a request on.
     """
     if isinstance(error, ThrottledError):
-        return True
+        return safe_to_repeat or error.status == HTTPStatus.TOO_MANY_REQUESTS
     if isinstance(error, TransportError):
         return safe_to_repeat or not error.may_have_taken_effect
     return safe_to_repeat and isinstance(error, ServerError)

@@ -7,9 +7,10 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.sdk import BaseHook
@@ -20,6 +21,7 @@ from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS, Client, Patience
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, Steps, operation
 from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError, TransportError
+from airflow_provider_mlworkflows.runs import NewLog
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SECRET_NAME = re.compile("token|secret|password|proxy", re.IGNORECASE)
+BRIEF_TIMEOUT = 10.0
+"""Seconds that a person in front of a form waits for an answer."""
+_SECRET_NAME = re.compile("token|secret|password|proxy|access_key", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,16 @@ class ConnectionFields:
     :param login: access key id.
     :param password: secret access key.
     :param extra: everything else.
+    :param conn_type: its type, "" if it has none.
+    :param host: not used by any service; "" if it is not filled in.
     """
 
     conn_id: str
     login: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    conn_type: str = ""
+    host: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, connection: Connection) -> ConnectionFields:
@@ -58,7 +66,9 @@ class ConnectionFields:
             extra = None
         if not isinstance(extra, dict):
             raise ConfigurationError(f"The extra of connection {connection.conn_id!r} is not a JSON object.")
-        return cls(connection.conn_id, connection.login, connection.password, extra)
+        conn_type = (connection.conn_type or "").replace("-", "_")
+        host = (connection.host or "").strip()
+        return cls(connection.conn_id, connection.login, connection.password, extra, conn_type, host)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -76,7 +86,8 @@ class RunHook(BaseHook, Session):
 
     :param conn_id: Airflow connection.
     :param attempts: how often a request is sent at most, where repeating it is safe.
-    :param timeout: seconds for one request; None for the connection's own.
+    :param timeout: seconds without any data from the service, and for the whole of an answer; None for the
+        connection's own.
     :param clock: where time comes from.
     """
 
@@ -84,6 +95,8 @@ class RunHook(BaseHook, Session):
     default_conn_name: ClassVar[str]
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
+    foreign_conn_types: ClassVar[tuple[str, ...]] = ()
+    """Types of connections that other providers' hooks made, and that serve here as well."""
 
     def __init__(
         self,
@@ -116,7 +129,7 @@ class RunHook(BaseHook, Session):
             raise self._no_connection(error) from error
         for secret in fields.secrets:
             mask_secret(secret)
-        return self.client_for(fields)
+        return self._checked_client(fields)
 
     async def aclient(self) -> Client:
         """The same client, for event loops."""
@@ -129,8 +142,31 @@ class RunHook(BaseHook, Session):
                     raise self._no_connection(error) from error
                 for secret in fields.secrets:
                     await amask_secret(secret)
-                self.__dict__["client"] = self.client_for(fields)
+                self.__dict__["client"] = self._checked_client(fields)
         return self.client
+
+    def _checked_client(self, fields: ConnectionFields) -> Client:
+        """The client, unless the connection is meant for something else."""
+        types = (self.conn_type, *self.foreign_conn_types)
+        if fields.conn_type and fields.conn_type not in types:
+            raise ConfigurationError(
+                f"Connection {fields.conn_id!r} is of type {fields.conn_type}, but {type(self).__name__} needs one of "
+                f"type {' or '.join(types)}. Name another in {self.conn_name_attr}."
+            )
+        if fields.host:
+            raise ConfigurationError(
+                f"Connection {fields.conn_id!r} has a host, which is not used. Remove it; to reach the service at an "
+                "address of its own, put this with its scheme into the extra as endpoint."
+            )
+        return self.client_for(fields)
+
+    def brief(self) -> Self:
+        """A hook like this one that does not try long: one attempt per request, and ten seconds."""
+        brief = copy(self)
+        brief.patience = Patience(attempts=1)
+        brief.timeout = min(self.timeout or BRIEF_TIMEOUT, BRIEF_TIMEOUT)
+        brief.__dict__.pop("client", None)
+        return brief
 
     def _no_connection(self, error: Exception) -> MLWorkflowsError:
         if isinstance(error, AirflowNotFoundException):
@@ -187,6 +223,12 @@ class RunHook(BaseHook, Session):
         """The last log lines of a run's failed steps; "" if the service keeps none."""
         yield from ()
         return ""
+
+    @operation
+    def get_new_log(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
+        """The log lines of a run's steps after a cursor; none if the service keeps none."""
+        yield from ()
+        return NewLog((), cursor)
 
     @operation
     def get_metrics(self, run: Run) -> Steps[Mapping[str, Any]]:

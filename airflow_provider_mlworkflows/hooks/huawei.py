@@ -1,18 +1,21 @@
-"""An Airflow connection of type ``huawei_mlworkflows``, made into a client of a Huawei Cloud service."""
+"""An Airflow connection of type ``huawei_mlworkflows``, made into a client of a Huawei Cloud service.
+
+A connection of type ``huaweicloud``, as another provider has it, works too; what else its extra holds is left alone.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field
 
-from airflow_provider_mlworkflows.clouds.client import Client, Patience, Service
-from airflow_provider_mlworkflows.clouds.http import Connectivity
+from airflow_provider_mlworkflows.clouds.client import Client, Patience
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
+from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
+from airflow_provider_mlworkflows.hooks.connection import Address, ConnectionExtra, check_region, parse_extra
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -22,82 +25,35 @@ CONN_NAME_ATTR = "huawei_conn_id"
 CONN_TYPE = "huawei_mlworkflows"
 DEFAULT_CONN_NAME = "huawei_mlworkflows_default"
 HOOK_NAME = "Huawei Cloud ML workflows"
+FOREIGN_CONN_TYPES = ("huaweicloud",)
 
 GLOBAL_IAM = "https://iam.myhuaweicloud.com"
 REGIONS_WITHOUT_IAM = frozenset({"af-north-1", "cn-north-11", "cn-southwest-3"})
 
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PROJECT = re.compile(r"[0-9a-fA-F]{32}")
 
 
-class HuaweiExtra(BaseModel):
-    """The extra of a connection: every field it may have, with strings from URI forms turned into types."""
+def _checked_project(value: str) -> str:
+    if not _PROJECT.fullmatch(value):
+        raise ValueError("must be the id of a project, 32 hexadecimal digits, and not its name")
+    return value
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        coerce_numbers_to_str=True,
-        str_strip_whitespace=True,
-    )
 
-    region: str | None = None
-    project_id: str | None = None
+ProjectId = Annotated[str, AfterValidator(_checked_project)]
+
+
+class HuaweiExtra(ConnectionExtra):
+    """The extra of a connection to Huawei Cloud."""
+
+    project_id: ProjectId | None = None
     auth_type: Literal["aksk", "token"] = "aksk"
     security_token: str | None = Field(default=None, repr=False)
     iam_token: str | None = Field(default=None, repr=False)
-    endpoint: str | None = None
-    modelarts_endpoint: str | None = None
-    obs_endpoint: str | None = None
-    aom_endpoint: str | None = None
-    iam_endpoint: str | None = None
-    verify: bool | str = True
-    proxy: str | None = Field(default=None, repr=False)
-    timeout: float = Field(default=30.0, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _blank_is_unset(cls, value: object, info: object) -> object:
-        name = getattr(info, "field_name", "")
-        if isinstance(value, str) and not value.strip():
-            value = None
-        return cls.model_fields[name].default if value is None else value
-
-    @field_validator("verify", mode="before")
-    @classmethod
-    def _boolean_words(cls, value: object) -> object:
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        return words.get(value.strip().lower(), value) if isinstance(value, str) else value
-
-    @field_validator("endpoint", "modelarts_endpoint", "obs_endpoint", "aom_endpoint", "iam_endpoint")
-    @classmethod
-    def _is_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not _is_http_address(value) or set(value) & set("?#@"):
-            raise ValueError("must be an address such as https://modelarts.cn-north-4.myhuaweicloud.com")
-        return value.rstrip("/")
-
-    @field_validator("proxy")
-    @classmethod
-    def _is_proxy(cls, value: str | None) -> str | None:
-        if value is not None and not _is_http_address(value):
-            raise ValueError("must be an address such as http://proxy.example.com:3128")
-        return value
-
-    @field_validator("timeout")
-    @classmethod
-    def _is_positive(cls, value: float) -> float:
-        if value <= 0:
-            raise ValueError("must be more than 0 seconds")
-        return value
-
-
-def _is_http_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # its message may quote a secret
-        return False
+    modelarts_endpoint: Address | None = None
+    obs_endpoint: Address | None = None
+    aom_endpoint: Address | None = None
+    iam_endpoint: Address | None = None
+    sts_endpoint: Address | None = None
 
 
 def huawei_client(
@@ -115,25 +71,25 @@ def huawei_client(
 
     :param service: as in its host name and in ``<service>_endpoint``, e.g. ``modelarts``.
     :param service_name: as shown in messages.
-    :param region: overrides the connection's.
+    :param region: overrides the connection's. If it is another one, the connection's project is not its project.
     :param project_id: overrides the connection's.
     :param timeout: overrides the connection's.
     :raises ConfigurationError: if a field is missing, unknown, malformed or contradicts another.
     """
-    extra = _parse_extra(fields)
-    region = region or extra.region
+    extra = parse_extra(HuaweiExtra, fields, lenient=fields.conn_type in FOREIGN_CONN_TYPES)
     endpoint: str | None = getattr(extra, f"{service}_endpoint") or extra.endpoint
-    project_id = project_id or extra.project_id
+    check_region(fields, region or extra.region, "cn-north-4")
+    if region and extra.region and region != extra.region:
+        _check_free_of_region(fields, extra.region, region, service, endpoint)
+    else:
+        project_id = project_id or extra.project_id
+    _check_project(fields, project_id)
+    region = region or extra.region
     if not region and not (endpoint and project_id):
         raise ConfigurationError(
             f"Connection {fields.conn_id!r} has no region. Set region in its extra, e.g. cn-north-4, or both "
             f"project_id and {service}_endpoint."
         )
-    if region and not _REGION.fullmatch(region):
-        raise ConfigurationError(
-            f"The region for connection {fields.conn_id!r} is not the id of a region. It should look like cn-north-4."
-        )
-    connectivity = Connectivity(extra.verify, extra.proxy, timeout or extra.timeout)
     account = HuaweiAccount(
         _credentials(fields, extra),
         region=region or "",
@@ -143,23 +99,25 @@ def huawei_client(
         clock=clock,
     )
     where = Service(service_name, endpoint or f"https://{service}.{region}.myhuaweicloud.com", read_refusal)
-    return Client(where, account, region=region or "", connectivity=connectivity, patience=patience, clock=clock)
+    return Client(
+        where, account, region=region or "", connectivity=extra.connectivity(timeout), patience=patience, clock=clock
+    )
 
 
-def _parse_extra(fields: ConnectionFields) -> HuaweiExtra:
-    try:
-        return HuaweiExtra.model_validate(dict(fields.extra))
-    except ValidationError as error:
-        problems = [_problem(str(e["loc"][0]), e["type"], e["msg"]) for e in error.errors(include_input=False)]
+def _check_free_of_region(fields: ConnectionFields, own: str, region: str, service: str, endpoint: str | None) -> None:
+    if endpoint:
         raise ConfigurationError(
-            f"The extra of connection {fields.conn_id!r} is not valid: {'; '.join(problems)}."
-        ) from None
+            f"Connection {fields.conn_id!r} has the address of {service} in its region {own}, so it cannot be used "
+            f"for region {region}. Name a connection for that region, or remove endpoint and {service}_endpoint from "
+            "its extra."
+        )
 
 
-def _problem(name: str, kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return f"{name!r} is not a field of this connection type ({', '.join(HuaweiExtra.model_fields)} are)"
-    return f"{name!r}: {message.removeprefix('Value error, ')}"
+def _check_project(fields: ConnectionFields, project_id: str | None) -> None:
+    try:
+        _checked_project(project_id or "0" * 32)
+    except ValueError as error:
+        raise ConfigurationError(f"The project_id for connection {fields.conn_id!r} {error}.") from None
 
 
 def _credentials(fields: ConnectionFields, extra: HuaweiExtra) -> AccessKey | IamToken:

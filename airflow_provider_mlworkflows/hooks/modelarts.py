@@ -47,8 +47,9 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         hook.show_execution(workflow_id, execution_id)
         await hook.show_execution.aio(workflow_id, execution_id)
 
-    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows``.
-    :param region: overrides the connection's region, e.g. ``cn-north-4``.
+    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``.
+    :param region: overrides the connection's region, e.g. ``cn-north-4``. If it is another one, the connection's
+        project is not used but looked up anew, and the connection may have no endpoint of the service.
     :param project_id: overrides the connection's project.
     :param options: as `RunHook` takes them.
     """
@@ -57,6 +58,7 @@ class ModelArtsHook(ModelArtsApi, RunHook):
     default_conn_name = huawei.DEFAULT_CONN_NAME
     conn_type = huawei.CONN_TYPE
     hook_name = huawei.HOOK_NAME
+    foreign_conn_types = huawei.FOREIGN_CONN_TYPES
 
     def __init__(
         self,
@@ -87,15 +89,22 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one workflow (ListWorkflows), and say what to change if that does not work."""
+        """List one workflow (ListWorkflows), and say what to change if that does not work.
+
+        It is asked once, and given up after ten seconds without an answer.
+        """
         try:
-            workflows = self.list_workflows(limit=1, offset=0)
+            client = (hook := self.brief()).client
+            workflows = hook.list_workflows(limit=1, offset=0)
         except PermissionDeniedError as error:
             return False, f"{error} Listing workflows needs the IAM action modelarts:workflow:list."
         except MLWorkflowsError as error:
             return False, str(error)
-        where = self.client.region or self.client.service.endpoint
-        return True, f"ModelArts answers in {where}; {workflows.total or 0} workflows are visible."
+        region = f" in region {client.region}" if client.region else ""
+        return (
+            True,
+            f"ModelArts answers at {client.service.endpoint}{region}; {workflows.total or 0} workflows are visible.",
+        )
 
     @operation
     def get_run(self, ref: RunRef) -> Steps[Run]:

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.client import Client, Patience, Service
+from airflow_provider_mlworkflows.clouds.client import Client, Patience
 from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_receipts import CreatedExecution
 from airflow_provider_mlworkflows.clouds.operation import Request
+from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
     BadRequestError,
+    ConfigurationError,
+    InvalidInputError,
     MLWorkflowsError,
     NotFoundError,
     ServerError,
@@ -87,6 +92,8 @@ class TestRepetition:
             (LOST, TransportError),
             (BROKEN, ServerError),
             (json_reply({"error_code": "ModelArts.0104"}, status=400), BadRequestError),
+            (json_reply({"error_code": "ModelArts.6101"}, status=201), ThrottledError),
+            (json_reply({"error_code": "ModelArts.0010"}, status=201), ServerError),
             (WireReply(201, {}, b"<html>"), UnexpectedReplyError),
             (WireReply(201, {}, b'{"fine":'), UnexpectedReplyError),
         ],
@@ -215,10 +222,9 @@ class TestErrors:
         client = _client(Connectivity(), clock, credentials=IamToken(token), attempts=1)
         client.service = Service("ModelArts", "http://127.0.0.1:1", read_refusal)
 
-        with pytest.raises(TransportError) as caught:
+        with pytest.raises((ConfigurationError, TransportError)) as caught:
             _send(client, WRITE, blocking=blocking)
 
-        assert caught.value.may_have_taken_effect is False
         error: BaseException | None = caught.value
         while error is not None:
             assert "do-not-tell" not in repr(error)
@@ -230,6 +236,78 @@ class TestErrors:
         with pytest.raises(AuthenticationError, match="has expired"):
             _send(_client(wire, clock, credentials=IamToken("tok")), READ, blocking=blocking)
         assert len(wire.sent) == 1
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"<html>" + b"x" * 285 + b"sk-do-not-tell",
+            b"<html>" + b"x" * 289 + b"sk-do-not-tell",
+            b"<html>" + b"x" * 250 + b" sk-do-not-tell" * 10,
+            b"<html> st-do-no",
+            b'{"fine": "sk%2Ddo%2Dnot%2Dtell',
+        ],
+    )
+    def test_no_part_of_a_secret_in_an_excerpt(self, clock: FakeClock, blocking: bool, content: bytes) -> None:
+        with pytest.raises(UnexpectedReplyError) as caught:
+            _send(_client(network(WireReply(200, {}, content)), clock), READ, blocking=blocking)
+
+        assert "k-do" not in str(caught.value)
+        assert "t-do" not in str(caught.value)
+        assert "sk%2D" not in str(caught.value)
+        assert len(str(caught.value)) < 700
+
+    def test_no_secret_in_a_field_of_an_error(self, clock: FakeClock, blocking: bool) -> None:
+        reply = json_reply({"error_code": "sk-do-not-tell", "request_id": "st-do-not-tell"}, status=400)
+
+        with pytest.raises(BadRequestError) as caught:
+            _send(_client(network(reply), clock), READ, blocking=blocking)
+
+        assert "do-not-tell" not in repr(vars(caught.value))
+
+    def test_an_unreadable_answer_says_what_is_wrong_and_where(self, clock: FakeClock, blocking: bool) -> None:
+        request = Request("Count", "GET", "/count", dict[str, dict[str, int]])
+        reply = json_reply({"a": {"b": "many"}})
+
+        with pytest.raises(UnexpectedReplyError) as caught:
+            _send(_client(network(reply), clock), request, blocking=blocking)
+
+        text = str(caught.value)
+        assert text.startswith("ModelArts gave no readable answer to Count: HTTP 200, it is not the promised ")
+        assert "a.b: Input should be a valid integer" in text
+        assert 'it begins \'{"a": {"b": "many"}}\'' in text
+        assert "refused" not in text
+
+    def test_a_promise_of_a_start_is_named(self, clock: FakeClock, blocking: bool) -> None:
+        request = Request("Start", "POST", "/start", CreatedExecution)
+
+        with pytest.raises(UnexpectedReplyError, match=r"the promised Execution: execution_id 'x' is not an id"):
+            _send(_client(network(json_reply({"execution_id": "x"})), clock), request, blocking=blocking)
+
+    def test_a_deeply_nested_answer_is_unreadable(self, clock: FakeClock, blocking: bool) -> None:
+        with pytest.raises(UnexpectedReplyError):
+            _send(_client(network(WireReply(200, {}, b"[" * 200_000)), clock), READ, blocking=blocking)
+
+
+class TestUnsendable:
+    @pytest.mark.parametrize(
+        "value", [object(), {1, 2}, datetime.now(UTC), float("nan"), [float("inf")], b"x", "\ud800", {(1, 2): 3}]
+    )
+    def test_what_is_no_json_is_refused_before_anything_is_sent(self, clock: FakeClock, value: object) -> None:
+        wire = network()
+        request: Request[dict[str, Any]] = Request("Write", "POST", "/things", dict[str, Any], body={"a": value})
+
+        with pytest.raises(InvalidInputError, match="Write"):
+            _client(wire, clock).send(request)
+        assert wire.sent == []
+
+    @pytest.mark.parametrize("value", ["\ud800", 5])
+    def test_what_is_no_text_is_refused_in_a_query_and_a_path(self, clock: FakeClock, value: Any) -> None:
+        for request in (
+            Request("Read", "GET", "/things", dict[str, Any], query=(("name", value),)),
+            Request("Read", "GET", "/{name}", dict[str, Any], {"name": value}),
+        ):
+            with pytest.raises(InvalidInputError, match="Read cannot be asked with name"):
+                _client(network(), clock).send(request)
 
 
 class TestAddressing:

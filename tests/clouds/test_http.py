@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import struct
 import threading
 from contextlib import contextmanager
@@ -164,7 +165,7 @@ class TestTransmission:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-        with pytest.raises(TransportError, match="could not be sent") as caught:
+        with pytest.raises(TransportError, match=r"the request to \S+ could not be sent") as caught:
             _transmit(Connectivity(), _post(url), blocking=blocking)
         assert caught.value.may_have_taken_effect is False
 
@@ -174,7 +175,7 @@ class TestTransmission:
     ) -> None:
         with (
             _server(answer) as server,
-            pytest.raises(TransportError, match="no complete answer") as caught,
+            pytest.raises(TransportError, match="was sent, but no complete answer") as caught,
         ):
             _transmit(Connectivity(), _post(server.url), blocking=blocking)
         assert caught.value.may_have_taken_effect is True
@@ -193,6 +194,24 @@ class TestTransmission:
                     _transmit(Connectivity(timeout=0.05), _post(server.url), blocking=blocking)
             finally:
                 hold.set()
+        assert caught.value.may_have_taken_effect is True
+
+    def test_an_answer_that_does_not_end_is_given_up(self, blocking: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        given_up = threading.Event()
+        passing = iter(range(0, 1000, 40))
+        monkeypatch.setattr(http, "monotonic", lambda: next(passing))
+
+        def drip(connection: socket.socket, _: bytes) -> bool:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+            given_up.wait(PATIENT)
+            return False
+
+        with _server(drip) as server:
+            try:
+                with pytest.raises(TransportError, match="longer than the timeout") as caught:
+                    _transmit(Connectivity(timeout=30), _post(server.url), blocking=blocking)
+            finally:
+                given_up.set()
         assert caught.value.may_have_taken_effect is True
 
     def test_redirects_are_not_followed(self, blocking: bool) -> None:
@@ -235,10 +254,10 @@ class TestTransmission:
     def test_a_header_that_cannot_be_sent_is_not_told(self, blocking: bool, token: str) -> None:
         with _server(_ok) as server:
             request = WireRequest("GET", server.url, {"X-Auth-Token": token})
-            with pytest.raises(TransportError) as caught:
+            with pytest.raises(ConfigurationError, match="access key and token") as caught:
                 _transmit(Connectivity(), request, blocking=blocking)
 
-        assert caught.value.may_have_taken_effect is False
+        assert "region" not in str(caught.value)
         error: BaseException | None = caught.value
         while error is not None:
             assert "top-secret" not in str(error)
@@ -285,6 +304,36 @@ async def test_a_cancelled_waiter_leaves_its_request_to_finish_and_the_pool_usab
         replies = await asyncio.gather(*(Connectivity().atransmit(_post(server.url)) for _ in range(10)))
         assert [reply.status for reply in replies] == [200] * 10
         await close_clients()
+
+
+async def test_answers_given_up_leave_the_pool_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = threading.Event()
+
+    def drip(connection: socket.socket, request: bytes) -> bool:
+        if b"fine" in request:
+            return _ok(connection, request)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nx")
+        given_up.wait(PATIENT)
+        return False
+
+    with _server(drip) as server:
+        passing = iter(range(0, 100_000, 40))
+        try:
+            with monkeypatch.context() as time:
+                time.setattr(http, "monotonic", lambda: next(passing))
+                outcomes = await asyncio.gather(
+                    *(Connectivity(timeout=30).atransmit(_post(server.url)) for _ in range(MAX_CONNECTIONS * 2)),
+                    return_exceptions=True,
+                )
+        finally:
+            given_up.set()
+        replies = await asyncio.gather(
+            *(Connectivity().atransmit(_post(server.url, b"fine")) for _ in range(MAX_CONNECTIONS * 2))
+        )
+        await close_clients()
+
+    assert {type(outcome) for outcome in outcomes} == {TransportError}
+    assert {reply.status for reply in replies} == {200}
 
 
 async def test_a_request_that_fails_after_its_waiter_left_disturbs_nobody(
@@ -355,6 +404,49 @@ def test_one_ssl_context_per_choice_of_certificates(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="does not exist"):
         http._ssl_context(str(tmp_path / "missing.pem"))
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "https_proxy", "HTTP_PROXY"])
+@pytest.mark.parametrize(
+    "address", ["socks5://user:do-not-tell@127.0.0.1:1", "garbage://user:do-not-tell@x", "http://x:do-not-tell"]
+)
+@BOTH
+def test_a_proxy_of_the_environment_that_cannot_be_used_is_named(
+    blocking: bool, variable: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http._client.cache_clear()
+    with monkeypatch.context() as environment:
+        environment.setenv(variable, address)
+        with pytest.raises(ConfigurationError, match=variable) as caught:
+            _transmit(Connectivity(), _post("http://127.0.0.1:1"), blocking=blocking)
+
+    assert "do-not-tell" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@BOTH
+def test_certificates_of_the_environment_that_cannot_be_read_are_named(
+    blocking: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http._client.cache_clear()
+    http._ssl_context.cache_clear()
+    with monkeypatch.context() as environment:
+        environment.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+        with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+            _transmit(Connectivity(), _post("http://127.0.0.1:1"), blocking=blocking)
+
+
+def test_a_ca_file_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secluded = tmp_path / "secluded.pem"
+    secluded.touch()
+
+    def refuse(**_: object) -> ssl.SSLContext:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ssl, "create_default_context", refuse)
+    with pytest.raises(ConfigurationError, match=r"secluded\.pem.*'verify' cannot be read \(Permission denied\)"):
+        http._ssl_context(str(secluded))
 
 
 def test_connections_are_not_shared_with_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.client import Client, Service
+from airflow_provider_mlworkflows.clouds.client import Client
 from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
 from airflow_provider_mlworkflows.clouds.huawei.credentials import (
     AccessKey,
@@ -18,6 +18,7 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.operation import Request
+from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError
 from tests.clouds.support import NOON, FakeClock, ScriptedNetwork, json_reply, network
 
@@ -95,6 +96,34 @@ def test_a_failed_lookup_is_not_remembered(clock: FakeClock) -> None:
 
     with pytest.raises(ConfigurationError):
         client.send(ASK)
+    assert client.send(ASK) == {"a": 1}
+
+
+REFUSED_KEY = json_reply({"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}, status=401)
+DENIED = json_reply({"error": {"code": 403, "message": "no", "title": "Forbidden"}}, status=403)
+
+
+@pytest.mark.parametrize(("reply", "kind"), [(REFUSED_KEY, AuthenticationError), (DENIED, ConfigurationError)])
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"])
+def test_a_refused_lookup_is_shared_by_all_who_ask_within_a_minute(
+    clock: FakeClock, reply: WireReply, kind: type[Exception], blocking: bool
+) -> None:
+    wire = network(reply, _projects(PROJECT), json_reply({"a": 1}))
+    client = _client(_account(clock), wire, clock)
+
+    async def together() -> list[dict[str, Any] | BaseException]:
+        return await asyncio.gather(*(client.asend(ASK) for _ in range(20)), return_exceptions=True)
+
+    if blocking:
+        for _ in range(20):
+            with pytest.raises(kind):
+                client.send(ASK)
+    else:
+        errors = asyncio.run(together())
+        assert [type(error) for error in errors] == [kind] * 20
+        assert len(set(map(str, errors))) == 1
+    assert len(wire.sent) == 1
+    clock.now += 61
     assert client.send(ASK) == {"a": 1}
 
 

@@ -108,6 +108,11 @@ def test_kind(status: int, body: Any, kind: type[ApiError]) -> None:
         ({"error": {"code": 401, "message": "m"}}, "401", "m", "of the header"),
         ({"error_code": "A.1", "error_msg": None}, "A.1", "", "of the header"),
         ({"other": "form"}, "", "", "of the header"),
+        ({"error": "just text"}, "", "just text", "of the header"),
+        ({"error_code": "", "error_msg": "only text"}, "", "only text", "of the header"),
+        ({"error_msg": "only text"}, "", "only text", "of the header"),
+        ({"message": "only text"}, "", "only text", "of the header"),
+        ({"error": {"code": None, "message": "m"}}, "", "m", "of the header"),
         ("text", "", "", "of the header"),
     ],
 )
@@ -206,9 +211,29 @@ def test_what_is_not_json(status: int, content: bytes, kind: type[ApiError]) -> 
     assert "proxy" in refusal.advice
 
 
-def test_an_unreadable_page_is_quoted_in_part() -> None:
-    refusal = read_refusal(WireReply(200, {}, b"<html>" + b"x" * 100_000))
+@pytest.mark.parametrize("content", [b"<html>", b"[" * 200_000])
+def test_a_page_that_is_no_json_is_left_to_be_quoted(content: bytes) -> None:
+    refusal = read_refusal(WireReply(200, {}, content))
 
     assert refusal is not None
-    assert "<html>" in refusal.text
-    assert len(refusal.text) < 300
+    assert (refusal.kind, refusal.text, refusal.unreadable) == (UnexpectedReplyError, "", "it is not JSON")
+
+
+@pytest.mark.parametrize("status", [200, 201])
+@pytest.mark.parametrize(
+    ("body", "kind", "text"),
+    [
+        ({"error": {"message": "no"}}, BadRequestError, "no"),
+        ({"error": "just text"}, BadRequestError, "just text"),
+        (_service("ModelArts.0010"), ServerError, "text"),
+        (_service("ModelArts.4302"), ServerError, "text"),
+        (_service("ModelArts.4503"), ServerError, "text"),
+        (_service("ModelArts.4700"), ServerError, "text"),
+        (_service("ModelArts.6101"), ThrottledError, "text"),
+    ],
+)
+def test_errors_inside_a_success(status: int, body: Any, kind: type[ApiError], text: str) -> None:
+    refusal = read_refusal(json_reply(body, status=status))
+
+    assert refusal is not None
+    assert (refusal.kind, refusal.text) == (kind, text)

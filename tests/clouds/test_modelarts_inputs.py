@@ -87,6 +87,8 @@ class TestParameters:
             ("float", "fast"),
             ("float", "nan"),
             ("float", math.inf),
+            ("float", 10**400),
+            ("int", "9" * 5000),
             ("float", [0.1]),
             ("bool", 1),
             ("bool", "yes"),
@@ -147,6 +149,21 @@ class TestParameters:
         with pytest.raises(InvalidInputError, match="given twice"):
             parameter_items([{"name": "a", "value": 1}, {"name": "a", "value": 2}])
 
+    def test_none_declared(self) -> None:
+        with pytest.raises(InvalidInputError, match=r"declares no parameter 'epochs'\. It declares none"):
+            parameter_items({"epochs": 1}, [])
+        assert parameter_items({}, []) == []
+
+    def test_another_type_than_declared(self) -> None:
+        item = {"name": "a", "type": "str", "value": "x"}
+        with pytest.raises(InvalidInputError, match="'a' is given as 'str', but the workflow declares it as int"):
+            parameter_items([item], _declared("a:int"))
+
+    @pytest.mark.parametrize("type_", ["string", "String"])
+    def test_another_word_for_the_declared_type(self, type_: str) -> None:
+        item = {"name": "a", "type": type_, "value": "x"}
+        assert parameter_items([item], _declared("a:str")) == [item]
+
     def test_what_was_given_is_not_changed(self) -> None:
         given = [{"name": "a", "value": "1"}]
 
@@ -165,8 +182,8 @@ class TestData:
             ("/bucket/dir/", "/bucket/dir/"),
         ],
     )
-    @pytest.mark.parametrize("declared", [[], _needed("in:obs")])
-    def test_an_address(self, address: str, url: str, declared: list[DataRequirement]) -> None:
+    @pytest.mark.parametrize("declared", [None, _needed("in:obs")])
+    def test_an_address(self, address: str, url: str, declared: list[DataRequirement] | None) -> None:
         assert data_requirement_items({"in": address}, declared) == [
             {"name": "in", "type": "obs", "value": {"obs_url": url}}
         ]
@@ -204,6 +221,16 @@ class TestData:
     def test_other_values(self, value: object) -> None:
         with pytest.raises(InvalidInputError, match="'in'"):
             data_requirement_items({"in": value})
+
+    def test_none_declared(self) -> None:
+        with pytest.raises(InvalidInputError, match=r"declares no data requirement 'in'\. It declares none"):
+            data_requirement_items({"in": "obs://b/d/"}, [])
+        assert data_requirement_items({}, []) == []
+
+    def test_another_type_than_declared(self) -> None:
+        item = {"name": "in", "type": "obs", "value": {"obs_url": "/b/"}}
+        with pytest.raises(InvalidInputError, match="given as 'obs', but the workflow declares it as dataset"):
+            data_requirement_items([item], _needed("in:dataset"))
 
     def test_an_unknown_name(self) -> None:
         with pytest.raises(InvalidInputError, match="Did you mean 'train_data'"):

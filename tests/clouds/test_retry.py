@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.client import retry_after_seconds
+from airflow_provider_mlworkflows.clouds.replies import retry_after_seconds
 from airflow_provider_mlworkflows.clouds.retry import (
     BACKOFF_CAP,
     LONGEST_PAUSE,
@@ -33,7 +33,9 @@ AFTER_SENDING = TransportError("reset", may_have_taken_effect=True)
 DECISIONS: list[tuple[MLWorkflowsError, bool, bool, bool]] = [
     (BEFORE_SENDING, True, True, True),
     (AFTER_SENDING, True, True, False),
-    (ThrottledError("429"), True, True, True),
+    (ThrottledError("429", status=429), True, True, True),
+    (ThrottledError("in a success", status=201), True, True, False),
+    (ThrottledError("in a bad request", status=400), True, True, False),
     (ServerError("500"), True, True, False),
     (UnexpectedReplyError("html"), True, False, False),
     (BadRequestError("400"), False, False, False),

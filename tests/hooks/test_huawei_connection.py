@@ -185,6 +185,25 @@ class TestFields:
         assert sent.header("x-project-id") == "f" * 32
         assert sent.client.connectivity.timeout == 2.0
 
+    def test_another_region_has_another_project(self) -> None:
+        extra = {"region": "cn-north-4", "project_id": "f" * 32}
+        sent = send(connection_of(extra), region="cn-east-3")
+        assert sent.hosts == [
+            "https://iam.cn-east-3.myhuaweicloud.com",
+            "https://modelarts.cn-east-3.myhuaweicloud.com",
+        ]
+        assert sent.header("x-project-id") == PROJECT
+
+    def test_the_same_region_given_again_changes_nothing(self) -> None:
+        extra = {"region": "cn-north-4", "project_id": PROJECT, "endpoint": "https://all.example.com"}
+        sent = send(connection_of(extra), region="cn-north-4")
+        assert sent.hosts == ["https://all.example.com"]
+        assert sent.header("x-project-id") == PROJECT
+
+    def test_endpoints_of_other_services_are_accepted(self) -> None:
+        extra = {"region": "cn-north-4", "project_id": PROJECT, "sts_endpoint": "https://sts.example.com"}
+        assert send(connection_of(extra)).hosts == ["https://modelarts.cn-north-4.myhuaweicloud.com"]
+
     def test_defaults(self) -> None:
         assert client_of(connection_of({"region": "cn-north-4"})).connectivity == Connectivity(True, None, 30.0)
 
@@ -258,6 +277,8 @@ class TestRefusals:
             ({"region": "r-1", "timeout": "nan"}, {}, ["'timeout'"]),
             ({"region": "r-1", "timeout": "inf"}, {}, ["'timeout'"]),
             ({"region": "r-1", "project_id": ["p"]}, {}, ["'project_id'", "string"]),
+            ({"region": "r-1", "project_id": "cn-north-4"}, {}, ["'project_id'", "32 hexadecimal digits"]),
+            ({"region": "r-1", "project_id": "../../x"}, {}, ["'project_id'", "32 hexadecimal digits"]),
             ({"region": "cn-north-4.example.com/"}, {}, ["region", "cn-north-4"]),
             ({"regoin": "cn-north-4"}, {}, ["'regoin' is not a field", "region", "modelarts_endpoint", "iam_token"]),
             ("[1, 2]", {}, ["not a JSON object"]),
@@ -272,7 +293,17 @@ class TestRefusals:
         message = refusal({"project_id": PROJECT}, options={"region": "elsewhere.example.com#"})
         assert "region" in message
 
-    @pytest.mark.parametrize("name", ["endpoint", "modelarts_endpoint", "iam_endpoint"])
+    def test_a_project_given_as_argument_is_checked_as_the_connection_s_is(self) -> None:
+        message = refusal({"region": "cn-north-4"}, options={"project_id": f"{PROJECT}/../.."})
+        assert "32 hexadecimal digits" in message
+
+    @pytest.mark.parametrize("name", ["endpoint", "modelarts_endpoint"])
+    def test_an_endpoint_is_not_used_for_another_region(self, name: str) -> None:
+        extra = {"region": "cn-north-4", "project_id": PROJECT, name: "https://modelarts.example.com"}
+        message = refusal(extra, options={"region": "cn-east-3", "project_id": "f" * 32})
+        assert [word for word in ("cn-north-4", "cn-east-3", name) if word not in message] == []
+
+    @pytest.mark.parametrize("name", ["endpoint", "modelarts_endpoint", "iam_endpoint", "sts_endpoint"])
     @pytest.mark.parametrize(
         "address",
         [

@@ -142,6 +142,16 @@ class TestLife:
         assert parameters == [{"name": "epochs", "type": "int", "value": 4}]
         assert requirements == [{"name": "training_data", "type": "obs", "value": {"obs_url": "/bucket/data/"}}]
 
+    def test_inputs_of_a_workflow_that_declares_none(self, modelarts: Bench, hook: ModelArtsHook, ask: Ask) -> None:
+        definition = WorkflowDefinition("takes-nothing", [StepDefinition("train")])
+        workflow = modelarts.emulator.modelarts.add_workflow(definition).workflow_id
+        assert ask(hook.checked_inputs, workflow, {}, {}) == ([], [])
+        with pytest.raises(InvalidInputError, match="declares no parameter 'epochs'"):
+            ask(hook.checked_inputs, workflow, {"epochs": 4}, {})
+        with pytest.raises(InvalidInputError, match="declares no data requirement 'training_data'"):
+            ask(hook.checked_inputs, workflow, {}, {"training_data": "obs://bucket/data/"})
+        assert modelarts.starts == 0
+
     def test_inputs_that_do_not_fit(self, modelarts: Bench, hook: ModelArtsHook, ask: Ask) -> None:
         with pytest.raises(InvalidInputError, match="Did you mean 'epochs'"):
             ask(hook.checked_inputs, PLAIN_CHAIN, {"epoch": 4}, {})
@@ -281,7 +291,7 @@ class TestTestConnection:
     def test_success_names_the_place(self, modelarts: Bench, connect: Connect) -> None:
         good, text = connect().test_connection()
         assert good, text
-        assert "cn-north-4" in text
+        assert f"ModelArts answers at {modelarts.emulator.url} in region cn-north-4;" in text
         good, text = connect(region=None).test_connection()
         assert good, text
         assert modelarts.emulator.url in text
@@ -324,6 +334,22 @@ class TestTestConnection:
     def test_wrong_keys_are_tried_once_for_the_service_blocks_them(self, modelarts: Bench, connect: Connect) -> None:
         connect(password="wrongSecretKeyOfNobody").test_connection()
         assert len(modelarts.requests) == 1
+
+    def test_a_failing_service_is_asked_once_and_not_for_long(
+        self, modelarts: Bench, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        modelarts.emulator.faults.add(FaultRule(operation="ListWorkflows", action="status", status=503, times=None))
+        timeouts: list[float] = []
+        original = http.Connectivity.transmit
+
+        def transmit(connectivity: http.Connectivity, request: http.WireRequest) -> http.WireReply:
+            timeouts.append(connectivity.timeout)
+            return original(connectivity, request)
+
+        monkeypatch.setattr(http.Connectivity, "transmit", transmit)
+        good, _ = connect(timeout=300).test_connection()
+        assert not good
+        assert timeouts == [10.0]
 
     def test_an_expired_token(self, modelarts: Bench, connect: Connect) -> None:
         token = modelarts.emulator.credentials.add_token(lifetime=timedelta(hours=1))
@@ -420,10 +446,39 @@ class TestConnecting:
         assert lookup.query == (("name", "cn-north-4"),)
 
     def test_a_region_given_to_the_hook_has_its_own_project(self, modelarts: Bench, connect: Connect) -> None:
-        hook = connect(project_id=None, options={"region": "ap-southeast-3"})
+        hook = connect(project_id=None, region=None, options={"region": "ap-southeast-3"})
         hook.list_workflows(limit=1)
         other = modelarts.emulator.credentials.projects["ap-southeast-3"]
         assert modelarts.requests[-1].path.startswith(f"/v2/{other}/")
+
+    @pytest.mark.parametrize("conn_type", ["huaweicloud", "huawei-mlworkflows"])
+    def test_a_connection_of_another_provider_serves_unchanged(
+        self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch, conn_type: str
+    ) -> None:
+        connection = {**modelarts.connection, "conn_type": conn_type}
+        if conn_type == "huaweicloud":
+            connection["extra"] = {**connection["extra"], "obs_bucket": "somewhere"}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{HUAWEI_CONNECTION.upper()}", json.dumps(connection))
+        ModelArtsHook(HUAWEI_CONNECTION, clock=modelarts.clock).list_workflows(limit=1)
+        assert modelarts.requests[-1].operation == "ListWorkflows"
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"conn_type": "aws"}, ["aws", "huawei_mlworkflows", "huaweicloud", "huawei_conn_id"]),
+            ({"conn_type": "generic"}, ["generic", "huawei_mlworkflows"]),
+            ({"host": "modelarts.example.com"}, ["host", "endpoint"]),
+        ],
+    )
+    def test_a_connection_that_means_something_else_is_refused(
+        self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch, ask: Ask, changes: dict[str, str], words: list[str]
+    ) -> None:
+        connection = {**modelarts.connection, **changes}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{HUAWEI_CONNECTION.upper()}", json.dumps(connection))
+        with pytest.raises(ConfigurationError) as caught:
+            ask(ModelArtsHook(HUAWEI_CONNECTION).list_workflows, limit=1)
+        assert [word for word in words if word not in str(caught.value)] == []
+        assert modelarts.requests == []
 
     def test_a_bad_connection_fails_in_the_same_words_in_a_loop(self, connect: Connect) -> None:
         hook = connect(timeout="never")
@@ -483,9 +538,37 @@ class TestHelp:
         assert f"{operation.__name__}({parameters[0]}: " in shown
         assert inspect.getdoc(operation).splitlines()[0] in shown  # type: ignore[union-attr]
 
+    @pytest.mark.parametrize(
+        ("operation", "heading"),
+        [
+            (ModelArtsHook("x").show_execution, "show_execution(workflow_id: str, execution_id: str) -> Execution"),
+            (
+                ModelArtsHook("x").show_execution.aio,
+                "async show_execution(workflow_id: str, execution_id: str) -> Execution",
+            ),
+            (ModelArtsHook("x").get_run, "get_run(ref: RunRef) -> Run"),
+            (ModelArtsHook("x").get_run.aio, "async get_run(ref: RunRef) -> Run"),
+            (
+                ModelArtsHook("x").iter_step_executions,
+                "iter_step_executions(workflow_id: str, *, order: str | None = None, sort_by: str | None = None) "
+                "-> Iterator[StepExecution]",
+            ),
+            (
+                ModelArtsHook("x").iter_step_executions.aio,
+                "async iter_step_executions(workflow_id: str, *, order: str | None = None, "
+                "sort_by: str | None = None) -> AsyncIterator[StepExecution]",
+            ),
+        ],
+    )
+    def test_help_shows_the_call_and_what_it_is_for(self, operation: Any, heading: str) -> None:
+        lines = pydoc.plain(pydoc.render_doc(operation)).splitlines()
+        assert heading in lines
+        assert f"    {inspect.getdoc(operation).splitlines()[0]}" in lines  # type: ignore[union-attr]
+
     def test_so_does_the_class(self) -> None:
         shown = pydoc.plain(pydoc.render_doc(ModelArtsHook.show_execution))
-        assert "workflow_id: 'str', execution_id: 'str'" in shown
+        assert "show_execution(self, workflow_id: str, execution_id: str) -> Execution\n" in shown
+        assert "Session" not in shown
         assert "execution_id" in inspect.signature(ModelArtsHook.show_execution).parameters
         assert "workflow_id" in inspect.signature(ModelArtsHook.iter_executions).parameters
 

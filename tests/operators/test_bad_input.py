@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_mlworkflows.emulator import FaultRule
-from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.emulator.modelarts.ready import PLAIN_CHAIN
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
@@ -24,6 +23,7 @@ from airflow_provider_mlworkflows.exceptions import (
     PermissionDeniedError,
     RunNotFoundError,
     ServerError,
+    ThrottledError,
     TransportError,
     UnexpectedReplyError,
 )
@@ -100,8 +100,11 @@ CASES = {
     "wrong region": Case(
         ConfigurationError,
         ("'cn-south-1'", "mistyped", "project_id"),
-        {"region": "cn-south-1"},
-        connection={"project_id": None},
+        {},
+        connection={"project_id": None, "region": "cn-south-1"},
+    ),
+    "region of another endpoint": Case(
+        ConfigurationError, ("modelarts_endpoint", "cn-north-4", "ap-southeast-3"), {"region": "ap-southeast-3"}
     ),
     "malformed region": Case(ConfigurationError, ("region", "cn-north-4"), {"region": "north of China"}),
     "wrong project": Case(PermissionDeniedError, ("403", "project_id"), {"project_id": "f" * 32}, answered=True),
@@ -153,6 +156,9 @@ CASES = {
     "failing service": Case(
         ServerError, ("503", "try again later"), faults=refused_start(action="status", status=503), answered=True
     ),
+    "throttling inside a success": Case(
+        ThrottledError, ("200", "ModelArts.6101"), faults=refused_start(action="envelope", code="ModelArts.6101")
+    ),
     "lost request": Case(TransportError, ("may have taken effect", "network"), faults=refused_start(action="reset")),
 }
 # The start takes effect and its answer is lost: the task finds the execution by its marker and goes on.
@@ -163,6 +169,7 @@ FOUND = {
     "reset": refused_start(action="reset", when="after"),
     "close": refused_start(action="close", when="after"),
     "failing service": refused_start(action="status", status=503, when="after"),
+    "failure inside a success": refused_start(action="envelope", code="ModelArts.0010", when="after"),
 }
 
 
@@ -173,10 +180,6 @@ def start_operator(**arguments: Any) -> ModelArtsStartWorkflowOperator:
 
 def prepare(modelarts: Bench, case: Case) -> None:
     modelarts.use_connection(**(case.connection or {}))
-    if case.connection and "project_id" in case.connection:
-        connection = modelarts.connection
-        del connection["extra"]["project_id"]
-        modelarts.airflow.set_connection(HUAWEI_CONNECTION, connection)
     modelarts.emulator.credentials.revoke(*case.denied)
     for rule in case.faults:
         modelarts.emulator.faults.add(rule)

@@ -16,12 +16,13 @@ from airflow_provider_mlworkflows.clouds.client import (
     Identity,
     Lookup,
     Patience,
-    Service,
     exchange,
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
 from airflow_provider_mlworkflows.clouds.operation import Request
+from airflow_provider_mlworkflows.clouds.replies import Service
+from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
 from airflow_provider_mlworkflows.exceptions import ConfigurationError, PermissionDeniedError
 
 if TYPE_CHECKING:
@@ -98,9 +99,7 @@ class HuaweiIdentity:
 
     def redact(self, text: str) -> str:
         """The text without key, token and signature."""
-        for secret in self.credentials.secrets:
-            text = text.replace(secret, "***")
-        return _SIGNATURE.sub("Signature=***", text)
+        return _SIGNATURE.sub("Signature=***", without_secrets(text, self.credentials.secrets))
 
 
 class _Project(BaseModel):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.clouds.client import Refusal
+from airflow_provider_mlworkflows.clouds.replies import NOT_THE_SERVICE, Refusal
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
@@ -31,6 +30,8 @@ _NOT_FOUND = frozenset(
     {"ModelArts.7512", "ModelArts.7511", "ModelArts.7525", "ModelArts.7519", "ModelArts.2775", "ModelArts.50015001"}
 )
 _THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.4395", "ModelArts.6101"})
+# Inside a success these say as much as a 5xx: whether a write took effect is not known.
+_SERVER_FAILED = frozenset({"ModelArts.0010", "ModelArts.4302", "ModelArts.4503", "ModelArts.4700"})
 _BAD_KEY = frozenset({"ModelArts.0206"})
 _GATEWAY_KINDS: dict[str, type[ApiError]] = {
     "0101": BadRequestError,
@@ -45,7 +46,7 @@ _ADVICE: dict[type[ApiError], str] = {
     PermissionDeniedError: "Check the connection's project_id and the IAM permissions of its user.",
     ThrottledError: "Poll less often, or ask for a higher quota.",
     ServerError: "The service failed; try again later, and give its support the request id.",
-    UnexpectedReplyError: "Check that the endpoint is the service itself and not a proxy's page.",
+    UnexpectedReplyError: NOT_THE_SERVICE,
 }
 _AUTHENTICATION_ADVICE = (
     ("signature expired", "The clock of this machine is more than 15 minutes off; set it."),
@@ -67,12 +68,12 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     if succeeded and not reply.content:
         return None
     try:
-        body = json.loads(reply.content) if reply.content else {}
+        body = reply.json() if reply.content else {}
     except ValueError:
         return _unreadable(reply)
     # In an answer "code" may be a field like any other.
     code, text, request_id = _envelope(body, _ENVELOPES if succeeded else (*_ENVELOPES, ("code", "message")))
-    if succeeded and not code:
+    if succeeded and not code and not _has_error(body):
         return None
     request_id = request_id or reply.headers.get("x-request-id", "") or reply.headers.get("x-iam-trace-id", "")
     text = _ECHOED_REQUEST.sub("", text)
@@ -84,13 +85,19 @@ def _envelope(body: Any, names: Iterable[tuple[str, str]]) -> tuple[str, str, st
     """Code, message and request id from any of the shapes in use."""
     if not isinstance(body, dict):
         return "", "", ""
+    request_id = str(body.get("request_id") or "")
     nested = body.get("error")
     if isinstance(nested, dict):
-        return str(nested.get("code", "")), str(nested.get("message", "")), str(body.get("request_id", ""))
+        return str(nested.get("code") or ""), str(nested.get("message") or ""), request_id
     for code_name, text_name in names:
         if body.get(code_name):
-            return str(body[code_name]), str(body.get(text_name) or ""), str(body.get("request_id") or "")
-    return "", "", ""
+            return str(body[code_name]), str(body.get(text_name) or ""), request_id
+    text = next((str(body[name]) for _, name in names if body.get(name)), "")
+    return "", nested if isinstance(nested, str) and nested else text, request_id
+
+
+def _has_error(body: Any) -> bool:
+    return isinstance(body, dict) and bool(body.get("error"))
 
 
 def _kind(status: int, code: str) -> type[ApiError]:
@@ -105,7 +112,7 @@ def _kind(status: int, code: str) -> type[ApiError]:
         return AuthenticationError
     if status == 403:
         return PermissionDeniedError
-    if status >= 500:
+    if status >= 500 or code in _SERVER_FAILED:
         return ServerError
     return UnexpectedReplyError if 300 <= status < 400 else BadRequestError
 
@@ -124,10 +131,9 @@ def _advice(kind: type[ApiError], code: str, text: str) -> str:
 
 def _unreadable(reply: WireReply) -> Refusal:
     kind = _kind(reply.status, "") if reply.status == 429 or reply.status >= 500 else UnexpectedReplyError
-    excerpt = reply.content[:200].decode("utf-8", "replace").strip()
     return Refusal(
         kind,
-        text=f"not JSON: {excerpt!r}",
         request_id=reply.headers.get("x-request-id", ""),
-        advice=_ADVICE[UnexpectedReplyError],
+        advice=NOT_THE_SERVICE,
+        unreadable="it is not JSON",
     )

@@ -16,6 +16,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
     Page,
     TextList,
 )
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_receipts import CreatedExecution
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import (
     EXECUTION,
     EXECUTIONS,
@@ -186,14 +187,14 @@ def create_execution(
         description=description,
         labels=checked_labels(labels) or None,
         scene_id=scene_id,
-        policies=None if use_cache is None else {"use_cache": use_cache},
+        policies=body(use_cache=use_cache) or None,
         **inputs(parameters or None, data_requirements or None),
     )
     return Request(
         "CreateWorkflowExecution",
         "POST",
         EXECUTIONS,
-        Execution,
+        CreatedExecution,
         path_params=ids(workflow_id=workflow_id),
         body=fields,
     )

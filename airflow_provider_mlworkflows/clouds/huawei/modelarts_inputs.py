@@ -79,13 +79,15 @@ def checked_name(what: str, value: object) -> str:
     )
 
 
-def checked_texts(what: str, values: Iterable[object]) -> list[str]:
+def checked_texts(what: str, values: object) -> list[str]:
     """A list of texts, none of them empty.
 
-    :raises InvalidInputError: if it is a single text, or one of them is empty.
+    :raises InvalidInputError: if it is no list, such as a single text, or one of them is empty.
     """
     if isinstance(values, str):
-        raise InvalidInputError(f"{what} should be a list of texts, not the text {values!r}.")
+        raise InvalidInputError(f"{what} should be a list of texts: write [{values!r}] for the text {values!r}.")
+    if not isinstance(values, Iterable) or isinstance(values, bytes | Mapping):
+        raise InvalidInputError(f"{what} should be a list of texts, not {type(values).__name__}.")
     return [_checked_text(what, value) for value in values]
 
 
@@ -95,7 +97,7 @@ def _checked_text(what: str, value: object) -> str:
     raise InvalidInputError(f"{what} contains {value!r}; each entry should be a text that is not empty.")
 
 
-def checked_labels(values: Iterable[object]) -> list[str]:
+def checked_labels(values: object) -> list[str]:
     """Labels. Searches join several of them with commas, so none may contain one.
 
     :raises InvalidInputError: if one is empty or contains a comma.
@@ -105,6 +107,26 @@ def checked_labels(values: Iterable[object]) -> list[str]:
         if "," in label:
             raise InvalidInputError(f"The label {label!r} contains a comma, which separates labels in searches.")
     return labels
+
+
+def optional_text(what: str, value: object) -> str | None:
+    """A text, or None.
+
+    :raises InvalidInputError: if it is something else.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidInputError(f"{what} should be a text, not {value!r}.")
+
+
+def optional_bool(what: str, value: object) -> bool | None:
+    """True, False or None.
+
+    :raises InvalidInputError: if it is something else, such as the text of one.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidInputError(f"{what} should be True or False, not {value!r}.")
 
 
 def checked_choice(what: str, value: str, choices: Iterable[str]) -> str:
@@ -118,17 +140,17 @@ def checked_choice(what: str, value: str, choices: Iterable[str]) -> str:
     return value
 
 
-def checked_range(what: str, value: int | None, lowest: int, highest: int) -> int | None:
+def checked_range(what: str, value: object, lowest: int, highest: int) -> int | None:
     """A whole number within bounds, or None.
 
     :raises InvalidInputError: if it is out of bounds.
     """
-    if value is not None and (isinstance(value, bool) or not lowest <= value <= highest):
-        raise InvalidInputError(f"{what} {value!r} is not between {lowest} and {highest}.")
-    return value
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest):
+        return value
+    raise InvalidInputError(f"{what} {value!r} is not a whole number between {lowest} and {highest}.")
 
 
-def parameter_items(parameters: Inputs, declared: Iterable[Declared] = ()) -> list[dict[str, Any]]:
+def parameter_items(parameters: Inputs, declared: Iterable[Declared] | None = None) -> list[dict[str, Any]]:
     """Parameters in the service's form.
 
     Given what the workflow declares, each value is checked against its declaration and takes its type from
@@ -136,14 +158,13 @@ def parameter_items(parameters: Inputs, declared: Iterable[Declared] = ()) -> li
     declarations the type follows from the Python value.
 
     :param parameters: ``{name: value}``, or the service's own list.
-    :param declared: the workflow's ``parameters``; empty if unknown.
+    :param declared: the workflow's ``parameters``, empty if it declares none; None if unknown.
     :raises InvalidInputError: if a name is malformed, unknown or given twice, or a value does not fit.
     """
-    known = {item.name: item for item in declared}
-    return [_parameter(item, known.get(item["name"])) for item in _named_items("parameter", parameters, known)]
+    return [_parameter(item, declaration) for item, declaration in _named_items("parameter", parameters, declared)]
 
 
-def data_requirement_items(data: Inputs, declared: Iterable[Declared] = ()) -> list[dict[str, Any]]:
+def data_requirement_items(data: Inputs, declared: Iterable[Declared] | None = None) -> list[dict[str, Any]]:
     """Data requirements in the service's form.
 
     A value is the service's map, such as ``{"obs_url": "/bucket/directory/"}`` or
@@ -151,11 +172,12 @@ def data_requirement_items(data: Inputs, declared: Iterable[Declared] = ()) -> l
     ``/bucket/directory/``.
 
     :param data: ``{name: value}``, or the service's own list.
-    :param declared: the workflow's ``data_requirements``; empty if unknown.
+    :param declared: the workflow's ``data_requirements``, empty if it declares none; None if unknown.
     :raises InvalidInputError: if a name is malformed, unknown or given twice, or a value does not fit.
     """
-    known = {item.name: item for item in declared}
-    return [_data_requirement(item, known.get(item["name"])) for item in _named_items("data requirement", data, known)]
+    return [
+        _data_requirement(item, declaration) for item, declaration in _named_items("data requirement", data, declared)
+    ]
 
 
 def _items(what: str, inputs: object) -> list[dict[str, Any]]:
@@ -169,28 +191,47 @@ def _items(what: str, inputs: object) -> list[dict[str, Any]]:
     )
 
 
-def _named_items(what: str, inputs: Inputs, known: Mapping[str, Declared]) -> list[dict[str, Any]]:
-    items = _items(what, inputs)
-    names: set[str] = set()
-    for item in items:
-        _check_input_name(what, item["name"], known)
-        if item["name"] in names:
-            raise InvalidInputError(f"The {what} {item['name']!r} is given twice.")
-        names.add(item["name"])
-    return items
+def _named_items(
+    what: str, inputs: Inputs, declared: Iterable[Declared] | None
+) -> list[tuple[dict[str, Any], Declared | None]]:
+    """Each input with its declaration, None if the declarations are not known."""
+    known = None if declared is None else {item.name: item for item in declared}
+    items: dict[str, tuple[dict[str, Any], Declared | None]] = {}
+    for item in _items(what, inputs):
+        name = item["name"]
+        _check_input_name(what, name, known)
+        if name in items:
+            raise InvalidInputError(f"The {what} {name!r} is given twice.")
+        declaration = known[name] if known else None
+        _check_type(what, item, declaration)
+        items[name] = item, declaration
+    return list(items.values())
 
 
-def _check_input_name(what: str, name: object, known: Mapping[str, Declared]) -> None:
+def _check_type(what: str, item: Mapping[str, Any], declaration: Declared | None) -> None:
+    given, declared = item.get("type"), declaration.type if declaration else ""
+    if given and declared and _canonical(given) != _canonical(declared):
+        raise InvalidInputError(
+            f"The {what} {item['name']!r} is given as {given!r}, but the workflow declares it as {declared}."
+        )
+
+
+def _canonical(type_: object) -> str:
+    name = str(type_).lower()
+    return _CANONICAL_TYPES.get(name, name)
+
+
+def _check_input_name(what: str, name: object, known: Mapping[str, Declared] | None) -> None:
     if not isinstance(name, str) or not _INPUT_NAME.fullmatch(name):
         raise InvalidInputError(
             f"{name!r} cannot be the name of a {what}: "
             "1 to 64 letters, digits, '_' and '-', the first of them a letter."
         )
-    if known and name not in known:
+    if known is not None and name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         suggestion = f" Did you mean {close[0]!r}?" if close else ""
         raise InvalidInputError(
-            f"The workflow declares no {what} {name!r}.{suggestion} It declares {', '.join(sorted(known))}."
+            f"The workflow declares no {what} {name!r}.{suggestion} It declares {', '.join(sorted(known)) or 'none'}."
         )
 
 
@@ -228,13 +269,12 @@ def _type_of(name: str, value: object) -> str:
 
 def _fitting(name: str, value: object, declared_type: str) -> object:
     """The value as its declared type. A type this provider does not know is left to the service."""
-    kind = _CANONICAL_TYPES.get(declared_type.lower())
-    read = _READERS.get(kind or "")
+    read = _READERS.get(_canonical(declared_type))
     if read is None:
         return value
     try:
         return read(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidInputError(
             f"The parameter {name!r} is {value!r} ({type(value).__name__}), but its type is {declared_type}."
         ) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -61,10 +61,15 @@ class Reply(BaseModel):
         extra="allow", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, protected_namespaces=()
     )
 
+    promised: ClassVar[frozenset[str]] = frozenset()
+    """One of these fields is there at least, if only as null."""
+
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, data: Any) -> Any:
         if isinstance(data, dict):
+            if cls.promised and not data.keys() & cls.promised:
+                raise ValueError(f"it has no {' or '.join(sorted(cls.promised))}")
             return {name: value for name, value in data.items() if value is not None}
         return data
 
@@ -72,16 +77,11 @@ class Reply(BaseModel):
 class Page(Reply, Generic[T]):
     """One page of a list. ``total`` and ``count`` vary in meaning: do not page by them."""
 
+    promised = frozenset({"items", "total", "count"})
+
     total: int | None = None
     count: int | None = None
     items: list[T] = []
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_a_page(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not data.keys() & {"items", "total", "count"}:
-            raise ValueError("it has neither items nor a count of them")
-        return data
 
 
 class DataRequirement(Reply):
@@ -240,7 +240,7 @@ class Workflow(Reply):
 class WorkflowsOverview(Reply):
     """How many workflows there are, by status."""
 
-    total: int = 0
+    total: int
     stat: dict[str, int] = {}
 
 
@@ -260,7 +260,7 @@ class WorkflowTodo(Reply):
 class ServiceAuthorization(Reply):
     """Whether a paid service may be used."""
 
-    result: str = ""
+    result: str
 
 
 class ErrorInfo(Reply):
@@ -383,6 +383,8 @@ class Schedule(Reply):
 
 class ScheduleList(Reply):
     """The schedules of a workflow."""
+
+    promised = frozenset({"schedules"})
 
     schedules: list[Schedule] = []
 

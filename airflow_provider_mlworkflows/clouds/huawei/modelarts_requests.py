@@ -10,6 +10,8 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     checked_labels,
     checked_uuid,
     data_requirement_items,
+    optional_bool,
+    optional_text,
     parameter_items,
 )
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
@@ -29,6 +31,22 @@ STEP_EXECUTION = EXECUTION + "/step-executions/{step_execution_id}"
 TRAINING_JOB = PROJECT + "/training-jobs/{training_job_id}"
 
 PAGE_SIZE = 100
+_TEXTS = frozenset(
+    {
+        "content_id",
+        "description",
+        "entity",
+        "main_service_id",
+        "name",
+        "on_failure",
+        "on_running",
+        "period",
+        "scene_id",
+        "service_id",
+        "workspace_id",
+    }
+)
+_TRUTH_VALUES = frozenset({"enable", "limit_enable", "use_cache"})
 ORDERS = ("asc", "desc")
 
 Extra = Mapping[str, Any] | None
@@ -40,8 +58,14 @@ def ids(**values: object) -> dict[str, str]:
     return {name: checked_uuid(name, value) for name, value in values.items()}
 
 
-def query(**values: str | int | None) -> tuple[tuple[str, str], ...]:
-    """Query pairs; what is None is left out."""
+def query(**values: object) -> tuple[tuple[str, str], ...]:
+    """Query pairs; what is None is left out.
+
+    :raises InvalidInputError: if one is neither text nor number.
+    """
+    for name, value in values.items():
+        if value is not None and (not isinstance(value, str | int) or isinstance(value, bool)):
+            raise InvalidInputError(f"{name} should be a text or a whole number, not {value!r}.")
     return tuple((name, str(value)) for name, value in values.items() if value is not None)
 
 
@@ -55,8 +79,15 @@ def joined_labels(labels: str | Sequence[str] | None) -> str | None:
 def body(extra: Extra = None, **values: Any) -> dict[str, Any]:
     """A JSON object; what is None is left out, mappings in ``extra`` are merged into those already there.
 
-    :raises InvalidInputError: if ``extra`` says something else than an argument.
+    :raises InvalidInputError: if ``extra`` is no mapping or says something else than an argument, or if a value is
+        not of its field's type.
     """
+    if extra is not None and not isinstance(extra, Mapping):
+        raise InvalidInputError(f"extra should be a mapping of further fields, not {type(extra).__name__}.")
+    for name in _TEXTS & values.keys():
+        optional_text(name, values[name])
+    for name in _TRUTH_VALUES & values.keys():
+        optional_bool(name, values[name])
     given = {name: value for name, value in values.items() if value is not None}
     return _merged(given, extra or {})
 

@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
     StepMetric,
     StepMetricList,
 )
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_receipts import StepUnderAction
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import (
     ORDERS,
     PAGE_SIZE,
@@ -118,7 +119,7 @@ def act_on_step(
         "CreateWorkflowStepExecutionsActions",
         "POST",
         STEP_EXECUTION + "/actions",
-        StepExecution,
+        StepUnderAction,
         path_params=ids(workflow_id=workflow_id, execution_id=execution_id, step_execution_id=step_execution_id),
         body=fields,
     )

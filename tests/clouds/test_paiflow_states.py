@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import Node, NodeOutput, PipelineRun, RunStatus
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
+    failed_leaves,
+    glance_of,
+    node_state,
+    outputs_by_step,
+    run_of,
+    run_state,
+    steps_of,
+)
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+from tests.clouds.paiflow_support import RUN, node
+from tests.clouds.support import NOON
+
+REF = RunRef("", RUN)
+CREATED = "2026-01-15T11:59:00Z"  # a minute before noon
+
+RUN_LITERALS = [
+    ("Initialized", RunState.ACTIVE),
+    ("Init", RunState.ACTIVE),
+    ("ReadyToSchedule", RunState.ACTIVE),
+    ("Starting", RunState.ACTIVE),
+    ("WorkflowServiceStarting", RunState.ACTIVE),
+    ("Running", RunState.ACTIVE),
+    ("Terminating", RunState.STOPPING),
+    ("Succeeded", RunState.SUCCEEDED),
+    ("Failed", RunState.FAILED),
+    ("Terminated", RunState.STOPPED),
+    ("Skipped", RunState.SKIPPED),
+    ("Suspended", RunState.FAILED),
+    ("Unknown", RunState.UNKNOWN),
+]
+NEVER_SEEN = ["Paused", "Success", "", "Run ning", "Retrying"]
+
+
+@pytest.mark.parametrize("change", [str, str.upper, str.lower, lambda literal: f" {literal}\n"])
+@pytest.mark.parametrize(("literal", "state"), RUN_LITERALS)
+def test_every_literal_in_any_case(literal: str, state: RunState, change: Any) -> None:
+    assert run_state(change(literal)) is state
+    assert node_state(change(literal)) is state
+
+
+@pytest.mark.parametrize("literal", NEVER_SEEN)
+def test_what_was_never_seen_is_unknown(literal: str) -> None:
+    assert run_state(literal) is RunState.UNKNOWN
+    assert node_state(literal) is (RunState.UNKNOWN if literal else RunState.ACTIVE)
+
+
+def test_a_node_may_be_spelt_succeed() -> None:
+    assert node_state("Succeed") is RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("waited", "state"),
+    [(None, RunState.ACTIVE), (0, RunState.ACTIVE), (60, RunState.ACTIVE), (60.1, RunState.WAITING)],
+)
+def test_an_initialized_run_waits_after_a_minute(waited: float | None, state: RunState) -> None:
+    assert run_state("Initialized", waited=waited) is state
+    assert run_state("Running", waited=waited) is RunState.ACTIVE
+
+
+def shown(**fields: Any) -> PipelineRun:
+    return PipelineRun.model_validate({"PipelineRunId": RUN, "Status": "Running", "GmtCreateTime": CREATED, **fields})
+
+
+def read(*nodes: PlacedNode, now: float = NOON, **fields: Any) -> Run:
+    return run_of(shown(**fields), nodes, ref=REF, url="https://console", now=now)
+
+
+class TestRun:
+    def test_facts(self) -> None:
+        run = read(
+            Name="n", Status="Failed", StartedAt="2026-01-15T11:59:01Z", FinishedAt="2026-01-15T11:59:30Z",
+            Message="it broke", PipelineRunUri="https://pai/run",
+        )  # fmt: skip
+        assert (run.ref, run.name, run.status, run.message, run.url) == (
+            REF, "n", "Failed", "it broke", "https://pai/run",
+        )  # fmt: skip
+        assert run.started_at is not None
+        assert run.ended_at is not None
+        assert (run.ended_at - run.started_at).total_seconds() == 29
+
+    def test_the_console_is_shown_if_the_service_names_no_address(self) -> None:
+        assert read().url == "https://console"
+
+    def test_one_that_waits_for_its_start_shows_a_gate(self) -> None:
+        assert read(Status="Initialized", now=NOON).state is RunState.ACTIVE
+        run = read(Status="Initialized", now=NOON + 1)
+        assert run.state is RunState.WAITING
+        assert [(step.name, step.is_gate, step.status) for step in run.waiting_steps] == [
+            ("start", True, "Initialized")
+        ]
+
+    def test_a_suspended_one_has_failed_and_says_what_can_be_done(self) -> None:
+        run = read(Status="Suspended", Message="node x stopped")
+        assert run.state is RunState.FAILED
+        for words in ("node x stopped", "no way to resume", "rerun it", "terminate it", "console"):
+            assert words in run.message
+
+    def test_nodes_that_were_not_read_are_told_from_none(self) -> None:
+        assert read().has_steps
+        assert not run_of(shown(), None, ref=REF, now=NOON).has_steps
+
+    @pytest.mark.parametrize(
+        ("message", "about"),
+        [("node b failed: no memory", ["b"]), ("no memory", ["a"]), ("node a and node b failed", ["a", "b"]), ("", [])],
+    )
+    def test_its_message_explains_the_steps_that_it_is_about(self, message: str, about: list[str]) -> None:
+        sub = placed("sub", "Failed", kind="Dag")
+        run = read(sub, placed("sub/a", "Failed"), placed("sub/b", "Failed"), Status="Failed", Message=message)
+        assert {step.name: step.error for step in run.steps if step.error} == {f"sub/{name}": message for name in about}
+
+    def test_its_message_does_not_replace_what_a_step_says_itself(self) -> None:
+        run = read(placed("a", "Failed", Message="own"), Status="Failed", Message="node a failed")
+        assert run.steps[0].error == "own"
+
+    def test_a_skipped_step_is_normal(self) -> None:
+        run = read(placed("a"), placed("b", "Skipped"), Status="Succeeded")
+        assert run.state is RunState.SUCCEEDED
+        assert run.failed_steps == ()
+
+
+def placed(path: str, status: str = "Succeeded", **more: Any) -> PlacedNode:
+    return PlacedNode(path, Node.model_validate(node(path.rpartition("/")[2], status, **more)))
+
+
+class TestSteps:
+    def test_facts(self) -> None:
+        (step,) = steps_of(
+            [placed("sub/x", "Failed", id="n1", StartedAt="2026-01-15T11:00:00Z", FinishedAt="2026-01-15T11:00:09Z")]
+        )
+        assert (step.id, step.name, step.state, step.status, step.kind) == (
+            "n1", "sub/x", RunState.FAILED, "Failed", "Pod",
+        )  # fmt: skip
+        assert step.duration == 9
+        assert step.updated_at is not None
+        assert step.attempt == 1
+
+    def test_one_that_has_not_begun(self) -> None:
+        (step,) = steps_of([placed("x", "", id="")])
+        assert (step.id, step.state, step.status, step.started_at) == ("x", RunState.ACTIVE, "ReadyToSchedule", None)
+
+    def test_records_of_one_path_are_attempts_and_the_newest_counts(self) -> None:
+        (step,) = steps_of(
+            [
+                placed("x", "Running", id="n2", StartedAt="2026-01-15T11:30:00Z"),
+                placed("x", "Failed", id="n1", StartedAt="2026-01-15T11:00:00Z"),
+            ]
+        )
+        assert (step.id, step.status, step.attempt) == ("n2", "Running", 2)
+
+    def test_a_reason_comes_from_wherever_there_is_one(self) -> None:
+        told = placed("x", "Failed", Message="out of memory")
+        by_condition = placed("y", "Failed", Conditions=[{"ArtifactArchived": "true"}, {"Message": "evicted"}])
+        fine = placed("z", "Succeeded", Message="done")
+        assert [step.error for step in steps_of([told, by_condition, fine])] == ["out of memory", "evicted", ""]
+
+    def test_a_rerun_shows_in_the_fingerprint(self) -> None:
+        before = read(placed("x", "Running", StartedAt="2026-01-15T11:00:00Z"))
+        after = read(placed("x", "Running", StartedAt="2026-01-15T11:30:00Z"))
+        assert before.fingerprint != after.fingerprint
+
+    def test_those_that_failed_by_themselves(self) -> None:
+        steps = steps_of([placed("sub", "Failed"), placed("sub/x", "Failed"), placed("su", "Failed"), placed("b")])
+        assert [step.name for step in failed_leaves(steps)] == ["sub/x", "su"]
+
+
+def test_a_glance() -> None:
+    status = RunStatus.model_validate({"PipelineRunId": RUN, "Status": "Running", "Name": "n"})
+    run = glance_of(status, ref=REF, url="u", now=NOON, created=None)
+    assert (run.ref, run.state, run.status, run.name, run.url, run.has_steps) == (
+        REF, RunState.ACTIVE, "Running", "n", "u", False,
+    )  # fmt: skip
+
+
+def test_outputs_are_filed_under_their_steps() -> None:
+    outputs = [
+        {"Name": "model", "Type": "Model", "NodeId": "n1", "Info": {"value": '{"location": {"bucket": "b"}}'}},
+        {"Name": "part", "Type": "DataSet", "NodeId": "n1", "ExpandedArtifactIndex": 0, "Info": {"value": "x"}},
+        {"Name": "part", "Type": "DataSet", "NodeId": "n1", "ExpandedArtifactIndex": 1, "Info": {"value": "y"}},
+        {"Name": "auc", "Type": "Metrics", "NodeId": "gone", "Info": {"value": "0.9"}},
+    ]
+    steps = [Step("n1", "train", RunState.SUCCEEDED, "Succeeded")]
+
+    found = outputs_by_step([NodeOutput.model_validate(each) for each in outputs], steps)
+
+    assert found["train"]["model"] == {"type": "Model", "value": {"location": {"bucket": "b"}}, "metadata": {}}
+    assert [found["train"][name]["value"] for name in ("part", "part[1]")] == ["x", "y"]
+    assert found["gone"]["auc"]["value"] == 0.9
