@@ -71,6 +71,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class NewLog:
+    """Log lines of a run's steps that were not known before.
+
+    ``lines`` are pairs of step name and line, ``cursor`` is how many lines of each step are known now, by step id.
+    """
+
+    lines: tuple[tuple[str, str], ...]
+    cursor: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as the service showed it at one moment.
 
@@ -91,8 +102,9 @@ class Run:
     has_steps: bool = True
 
     def step(self, name: str) -> Step | None:
-        """The newest attempt of a step; None if the run has not come to it yet."""
-        return max((step for step in self.steps if step.name == name), key=lambda step: step.attempt, default=None)
+        """The newest attempt of a step, by name or id; None if the run has not come to it yet."""
+        found = (step for step in self.steps if name in (step.name, step.id))
+        return max(found, key=lambda step: step.attempt, default=None)
 
     @property
     def failed_steps(self) -> tuple[Step, ...]:

@@ -23,7 +23,7 @@ from airflow_provider_mlworkflows.exceptions import (
     TransportError,
     UnexpectedReplyError,
 )
-from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Step
 
 POLL_ERROR_LIMIT = 5
 """Consecutive failed reads that are taken in stride."""
@@ -99,15 +99,18 @@ class WatchEvent:
     verdict: Verdict
     deadline: float
     message: str = ""
+    step_name: str | None = None
 
     def payload(self) -> dict[str, str | float]:
         """The event as flat JSON."""
+        step = {} if self.step_name is None else {"step_name": self.step_name}
         return {
             "workflow_id": self.ref.workflow_id,
             "run_id": self.ref.run_id,
             "verdict": self.verdict.value,
             "deadline": self.deadline,
             "message": self.message,
+            **step,
         }
 
     @classmethod
@@ -119,7 +122,8 @@ class WatchEvent:
         try:
             event = payload or {}
             ref = RunRef(event["workflow_id"], event["run_id"])
-            return cls(ref, Verdict(event["verdict"]), float(event["deadline"]), str(event.get("message", "")))
+            verdict, deadline = Verdict(event["verdict"]), float(event["deadline"])
+            return cls(ref, verdict, deadline, str(event.get("message", "")), event.get("step_name"))
         except (KeyError, ValueError, TypeError) as error:
             raise MLWorkflowsError(
                 f"The trigger ended without a usable event: {payload!r}. Triggerer and workers may have different "
@@ -162,6 +166,7 @@ class Memory:
     :param noted: troubles that have been logged.
     :param errors: reads in a row that failed.
     :param has_read: whether the run has ever been read.
+    :param cursor: how many lines of each step's log are in the task's log, by step id.
     :param url: the run's page in the cloud console, "" while it is not known.
     """
 
@@ -170,6 +175,7 @@ class Memory:
     noted: list[str] = field(default_factory=list)
     errors: int = 0
     has_read: bool = False
+    cursor: dict[str, int] = field(default_factory=dict)
     url: str = ""
 
     @classmethod
@@ -217,6 +223,17 @@ class RunWatch:
         else:
             self._note_unknown(run)
         return self._overdue(now)
+
+    def show_log(self, new: NewLog) -> None:
+        """Put a run's new log lines into the task's log."""
+        self.memory.cursor.update(new.cursor)
+        self._forget("log")
+        for name, line in new.lines:
+            self.log.info("[%s] %s", name, line)
+
+    def miss_log(self, error: MLWorkflowsError) -> None:
+        """Note that a run's log cannot be read; the run itself is not affected."""
+        self._note("log", "The steps' logs cannot be shown for now. %s", error)
 
     def see_error(self, error: MLWorkflowsError, now: float) -> Verdict | None:
         """Judge a read that failed; None to try again at the next poll."""

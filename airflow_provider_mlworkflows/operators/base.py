@@ -72,6 +72,7 @@ class RunOperator(BaseOperator):
     :param waiting_inputs: ``{step name: inputs}`` to continue waiting steps with.
     :param approve_steps: names of steps held by a person that may be passed.
     :param fetch_metrics: push what the steps measured as XCom ``metrics``.
+    :param stream_logs: show the steps' own log lines in the task's log, each once, where the service keeps them.
     :param cancel_on_kill: stop the run when a person fails, clears or finishes the task.
     :param cancel_on_timeout: stop the run when its time is up.
     :raises RunError: if the run does not succeed; see the subclasses of that error.
@@ -95,6 +96,7 @@ class RunOperator(BaseOperator):
         waiting_inputs: Mapping[str, Any] | None = None,
         approve_steps: Sequence[str] = (),
         fetch_metrics: bool = False,
+        stream_logs: bool = False,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         **kwargs: Any,
@@ -108,6 +110,7 @@ class RunOperator(BaseOperator):
         self.waiting_inputs = waiting_inputs
         self.approve_steps = approve_steps
         self.fetch_metrics = fetch_metrics
+        self.stream_logs = stream_logs
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self._bell: Bell | None = None
@@ -219,6 +222,7 @@ class RunOperator(BaseOperator):
             workflow_id=ref.workflow_id,
             run_id=ref.run_id,
             poll_interval=self.poll_interval,
+            stream_logs=self.stream_logs,
             cancel_on_kill=self.cancel_on_kill,
             durable=getattr(self, "durable", False),
             memory=memory,
@@ -250,8 +254,16 @@ class RunOperator(BaseOperator):
                     del self.hook  # the next one reads the connection again
             else:
                 verdict = watch.see(run, self.clock.time())
+                self._stream_log(run, watch)
                 pause = pace.after([], self.poll_interval)
         return verdict, str(watch.last_error or "")
+
+    def _stream_log(self, run: Run, watch: RunWatch) -> None:
+        if self.stream_logs:
+            try:
+                watch.show_log(self.hook.get_new_log(run, watch.memory.cursor))
+            except MLWorkflowsError as error:
+                watch.miss_log(error)
 
     def _conclude(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict, message: str) -> str:
         """End the task as the verdict on its run demands, or go on waiting if it no longer holds."""
@@ -266,6 +278,7 @@ class RunOperator(BaseOperator):
         except MLWorkflowsError as error:
             return self._go_on_unread(context, ref, watch, verdict, error)
         current = watch.see(run, self.clock.time())
+        self._stream_log(run, watch)
         if current is Verdict.OVER:
             return self._finish(context, run)
         if verdict is Verdict.TIMEOUT:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.choices import checked_choice, checked_list, checked_truth
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
+from airflow_provider_mlworkflows.operators.acting import RerunOperator
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.starting import StartOperator
 from airflow_provider_mlworkflows.outcomes import step_error
@@ -142,7 +143,7 @@ class ModelArtsStartWorkflowOperator(StartOperator):
         self.hook.repair_execution(run, parameters=parameters, data_requirements=data_requirements)
 
 
-class ModelArtsExecutionActionOperator(StartOperator):
+class ModelArtsExecutionActionOperator(RerunOperator):
     """Stop an execution, or run it again within the same record (CreateWorkflowExecutionsActions).
 
     Returns the execution's id. ``stop`` succeeds once the execution is over, also if it was over already.
@@ -220,18 +221,13 @@ class ModelArtsExecutionActionOperator(StartOperator):
         self.hook.stop_run(self.ref)
         return self.hook.get_run(self.ref), self.clock.time() + self.timeout
 
-    @property
-    def started_workflow(self) -> str:
-        """The workflow."""
-        return self.workflow_id
-
     def prepare_start(self) -> None:
         """Check the inputs against the workflow's declarations, and note how the execution looks before."""
+        super().prepare_start()
         self._checked = self.hook.checked_inputs(self.workflow_id, self.parameters, self.data_requirements)
-        self._before = self.hook.get_run(self.ref)
 
-    def start_run(self, marker: str) -> Run:
-        """Send the rerun, and wait until the execution shows it."""
+    def rerun(self, run: Run) -> None:
+        """Ask for the execution to be run again."""
         parameters, data_requirements = self._checked
         self.hook.act_on_execution(
             self.workflow_id,
@@ -241,12 +237,6 @@ class ModelArtsExecutionActionOperator(StartOperator):
             parameters=parameters,
             data_requirements=data_requirements,
         )
-        return self.handler.settled(self._before)
-
-    def find_started(self, marker: str) -> Run | None:
-        """The execution, if it runs again: a rerun leaves no marker."""
-        run = self.hook.get_run(self.ref)
-        return None if run.state.is_terminal else run
 
     def repair_run(self, run: Run) -> None:
         """Retry the failed steps with the operator's inputs (CreateWorkflowStepExecutionsActions)."""

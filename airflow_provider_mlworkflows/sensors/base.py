@@ -59,7 +59,6 @@ class RunSensor(BaseSensorOperator):
 
     service: ClassVar[Service]
     clock: ClassVar[Clock] = SYSTEM_CLOCK
-    step_name: str | None = None
     skip_on_missing: bool = False
     operator_extra_links = (ConsoleLink(),)
     template_fields: Sequence[str] = ()
@@ -80,6 +79,11 @@ class RunSensor(BaseSensorOperator):
     @abstractmethod
     def run_ref(self) -> RunRef:
         """The run to wait for."""
+
+    @property
+    def watched_step(self) -> str | None:
+        """Name or id of the step to wait for, None for the whole run."""
+        return None
 
     @cached_property
     def hook(self) -> RunHook:
@@ -218,7 +222,7 @@ class RunSensor(BaseSensorOperator):
         if self._memory is None:
             stored = context["task_state_store"].get(MEMORY_KEY) if self.reschedule else None
             self._memory = Memory.load(stored if isinstance(stored, str) else None)
-        rules = WatchRules(deadline, report_waiting=self.on_waiting == "fail", step_name=self.step_name)
+        rules = WatchRules(deadline, report_waiting=self.on_waiting == "fail", step_name=self.watched_step)
         return RunWatch(rules, self.log, self._memory)
 
     def _remember(self, context: Context, memory: Memory, before: str) -> None:
@@ -228,17 +232,17 @@ class RunSensor(BaseSensorOperator):
 
     def _finish(self, context: Context, run: Run) -> str:
         """Report the end: the run's id if it went well, otherwise the error."""
-        publish_outcome(context, self.log, run, outputs=self.step_name is None)
-        error = run_error(run, service=self.service.name) if self.step_name is None else self._step_end(context, run)
+        publish_outcome(context, self.log, run, outputs=self.watched_step is None)
+        error = run_error(run, service=self.service.name) if self.watched_step is None else self._step_end(context, run)
         if error is not None:
             raise error
         return run.ref.run_id
 
     def _step_end(self, context: Context, run: Run) -> MLWorkflowsError | None:
         """The error for the watched step; None if it succeeded."""
-        step = run.step(self.step_name or "")
+        step = run.step(self.watched_step or "")
         if step is None or step.state in (RunState.SKIPPED, RunState.ACTIVE):
-            story = f"Step {self.step_name} of run {run.ref} did not run; the run is over ({run.status})."
+            story = f"Step {self.watched_step} of run {run.ref} did not run; the run is over ({run.status})."
             if self.skip_on_missing:
                 raise AirflowSkipException(story)
             if step is not None and step.state is RunState.SKIPPED:

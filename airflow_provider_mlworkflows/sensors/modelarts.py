@@ -106,3 +106,8 @@ class ModelArtsStepSensor(RunSensor):
     def run_ref(self) -> RunRef:
         """The execution."""
         return RunRef(self.workflow_id, self.execution_id)
+
+    @property
+    def watched_step(self) -> str:
+        """The step's name."""
+        return self.step_name

@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.watching import Pace, is_refusal
 
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 MAX_IN_FLIGHT = 8
 IDLE_LIFETIME = 60.0
 CONNECTION_LIFETIME = 600.0
+REFRESH_INTERVAL = 10.0
+"""Seconds between two looks at a connection whose credentials are refused, however many runs that concerns."""
 RESOLUTION = 0.001
 """Seconds that do not count: a clock read after a sleep may show a hair less than was slept for."""
+GOING_ON = frozenset({RunState.ACTIVE, RunState.STOPPING})
 QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING, RunState.WAITING})
 """States in which only a change is news."""
 
@@ -46,6 +49,7 @@ class Watcher:
     :param needs_steps: read the run so that its steps show, even if nothing about it seems to have changed.
     :param until: seconds since the epoch; there is a read at that time, and its result is always delivered.
     :param due: seconds since the epoch of the next read.
+    :param was_read: whether there has been a read for it.
     """
 
     ref: RunRef
@@ -53,10 +57,12 @@ class Watcher:
     until: float
     needs_steps: bool
     due: float
+    was_read: bool = False
     _waiter: asyncio.Future[Reading] | None = None
     _unread: Reading | None = None
     _failure: BaseException | None = None
     _fingerprint: int | None = None
+    _is_first: bool = True
 
     async def reading(self) -> Reading:
         """Wait for a reading worth knowing: a change, an error, a state that is not quiet, or the last one.
@@ -74,16 +80,24 @@ class Watcher:
         finally:
             self._waiter = None
 
+    def begin(self, glance: Reading) -> None:
+        """Take the first glance at a run that simply goes on for known: the worker saw more, and just before."""
+        first, self._is_first = self._is_first, False
+        if first and _lacks_steps(glance) and isinstance(glance, Run) and glance.state in GOING_ON:
+            self._fingerprint = glance.fingerprint
+
     def wants(self, reading: Reading, now: float) -> bool:
         """Whether there is news in a reading."""
         if not isinstance(reading, Run) or now >= self.until or self.needs_steps:
             return True
         return reading.fingerprint != self._fingerprint or reading.state not in QUIET_STATES
 
-    def deliver(self, reading: Reading, fingerprint: int | None) -> None:
-        """Wake the watcher with a reading; ``fingerprint`` is what the next one is compared with."""
-        if fingerprint is not None:
-            self._fingerprint = fingerprint
+    def deliver(self, reading: Reading, glance: Reading) -> None:
+        """Wake the watcher with a reading; the next glance is compared with ``glance``.
+
+        After an error the next success is news: whoever counts errors must hear that they are over.
+        """
+        self._fingerprint = glance.fingerprint if isinstance(reading, Run) and isinstance(glance, Run) else None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(reading)
         else:
@@ -99,6 +113,11 @@ class Watcher:
         """Set the time of the next read: after an interval, give or take 5 %, or when time is up."""
         rested = now + max(self.interval * (0.95 + jitter / 10), pause)
         self.due = min(rested, self.until) if self.until > now else rested
+        self.was_read = True
+
+    def postpone(self, time: float) -> None:
+        """Read no earlier than at this time, unless time is up before."""
+        self.due = max(self.due, min(time, self.until))
 
 
 class RunHub:
@@ -118,7 +137,7 @@ class RunHub:
         self._watchers: set[Watcher] = set()
         self._pace = Pace()
         self._hook = make_hook()
-        self._hook_born = clock.time()
+        self._hook_born = self._left_at = clock.time()
         self._gate = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._wake = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
@@ -152,6 +171,7 @@ class RunHub:
             yield watcher
         finally:
             self._watchers.discard(watcher)
+            self._left_at = self._clock.time()
 
     async def _read_on(self) -> None:
         """Read whatever is due, until there has been nobody to read for during a minute."""
@@ -161,14 +181,12 @@ class RunHub:
             await _close_clients_of_last_hub(self)
 
     async def _read_until_idle(self) -> None:
-        idle_since = self._clock.time()
         while True:
             now = self._clock.time()
-            if self._watchers:
-                idle_since = now
-            elif now - idle_since >= IDLE_LIFETIME:
+            idle_until = self._left_at + IDLE_LIFETIME
+            if not self._watchers and idle_until - now <= RESOLUTION:
                 return
-            next_due = min((w.due for w in self._watchers), default=idle_since + IDLE_LIFETIME)
+            next_due = min((w.due for w in self._watchers), default=idle_until)
             if next_due - now > RESOLUTION:
                 await self._sleep(next_due - now)
             else:
@@ -192,30 +210,41 @@ class RunHub:
             waking.cancel()
 
     async def _tick(self, now: float) -> None:
-        # Whoever is due within half an interval reads along, so that watchers fall into step.
-        due = [w for w in self._watchers if w.due <= now + w.interval / 2]
-        glances = await self._read(list(dict.fromkeys(w.ref for w in due)))
+        hook = self.hook()
+        # Whoever is due within half an interval reads along, so that watchers fall into step. Newcomers do so
+        # only where it is free: after a restart of the triggerer they are many, and their first reads are spread.
+        near = [w for w in self._watchers if w.due <= now + w.interval / 2]
+        called = {w.ref for w in near if w.was_read or w.due <= now + RESOLUTION}
+        batches = hook.batches(list(dict.fromkeys(w.ref for w in near)))
+        glances = await self._read(hook, [batch for batch in batches if not called.isdisjoint(batch)])
+        due = [w for w in near if w.ref in glances]
         now = self._clock.time()
+        for watcher in due:
+            watcher.begin(glances[watcher.ref])
         wanted = [w for w in due if w.wants(glances[w.ref], now)]
         readings = glances | await self._read_steps([w.ref for w in wanted if _lacks_steps(glances[w.ref])])
         pause = self._pause_after(readings.values(), interval=max((w.interval for w in due), default=0.0))
         now = self._clock.time()
         for watcher in wanted:
-            glance = glances[watcher.ref]
-            watcher.deliver(readings[watcher.ref], glance.fingerprint if isinstance(glance, Run) else None)
+            watcher.deliver(readings[watcher.ref], glances[watcher.ref])
         for watcher in due:
             watcher.rest(now, jitter=self._jitter(), pause=pause)
+        if any(isinstance(reading, ThrottledError) for reading in readings.values()):
+            for watcher in self._watchers:
+                watcher.postpone(now + pause)
 
     def _pause_after(self, readings: Collection[Reading], interval: float) -> float:
-        """Seconds for which nobody is read: longer after throttling, or if the connection does not work any more."""
+        """Seconds to hold still after throttling or if the connection does not work any more, otherwise 0."""
         errors = [reading for reading in readings if isinstance(reading, MLWorkflowsError)]
         refusals = [error for error in errors if is_refusal(error)]
         if refusals and len(refusals) == len(readings):
-            self.forget_connection()
+            if self._clock.time() - self._hook_born >= REFRESH_INTERVAL:
+                self.forget_connection()
         else:
             # Refused for some runs only, the connection works: it is their watchers' business.
             errors = [error for error in errors if not is_refusal(error)]
-        return self._pace.after(errors, interval)
+        pause = self._pace.after(errors, interval)
+        return pause if any(isinstance(error, ThrottledError) or is_refusal(error) for error in errors) else 0.0
 
     def hook(self) -> RunHook:
         """The hook, made anew from its connection every ten minutes and when credentials were refused."""
@@ -227,9 +256,8 @@ class RunHub:
         """Read the connection again at the next request."""
         self._hook, self._hook_born = self._make_hook(), self._clock.time()
 
-    async def _read(self, refs: Sequence[RunRef]) -> dict[RunRef, Reading]:
-        """Read runs in the way that costs least; their steps may not show."""
-        hook = self.hook()
+    async def _read(self, hook: RunHook, batches: Iterable[Sequence[RunRef]]) -> dict[RunRef, Reading]:
+        """Read batches of runs; their steps may not show."""
 
         async def read_batch(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
             async with self._gate:
@@ -239,7 +267,7 @@ class RunHub:
                     return dict.fromkeys(batch, error)
 
         readings: dict[RunRef, Reading] = {}
-        for batch in await asyncio.gather(*map(read_batch, hook.batches(refs))):
+        for batch in await asyncio.gather(*map(read_batch, batches)):
             readings |= batch
         return readings
 

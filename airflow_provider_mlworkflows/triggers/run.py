@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
@@ -44,6 +45,7 @@ class RunTrigger(BaseTrigger):
     :param report_waiting: end the waiting when the run waits for a person.
     :param answerable: end the waiting when one of these steps waits for inputs; names in a JSON list.
     :param approvable: end the waiting when one of these steps is held by a person; names in a JSON list.
+    :param stream_logs: show the steps' own log lines in the task's log.
     :param cancel_on_kill: stop the run when a person fails, clears or finishes the task.
     :param durable: whether a later attempt of the task takes up or stops this run itself.
     :param memory: what the worker has seen and logged already, as `Memory` writes it.
@@ -63,6 +65,7 @@ class RunTrigger(BaseTrigger):
         report_waiting: bool = False,
         answerable: str = "[]",
         approvable: str = "[]",
+        stream_logs: bool = False,
         cancel_on_kill: bool = True,
         durable: bool = True,
         memory: str = "",
@@ -76,6 +79,7 @@ class RunTrigger(BaseTrigger):
         self.report_waiting = report_waiting
         self.answerable = answerable
         self.approvable = approvable
+        self.stream_logs = stream_logs
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.memory = memory
@@ -104,6 +108,7 @@ class RunTrigger(BaseTrigger):
             "workflow_id": self.workflow_id,
             "run_id": self.run_id,
             "poll_interval": self.poll_interval,
+            "stream_logs": self.stream_logs,
             "cancel_on_kill": self.cancel_on_kill,
             "durable": self.durable,
             "memory": self.memory,
@@ -115,7 +120,7 @@ class RunTrigger(BaseTrigger):
         watch = RunWatch(self.rules, self.log, Memory.load(await self._stored_memory() or self.memory))
         hub = RunHub.shared(self.service, self, self.clock)
         verdict: Verdict | None = None
-        needs_steps = self.step_name is not None
+        needs_steps = self.step_name is not None or self.stream_logs
         async with hub.watching(
             self.ref, interval=self.poll_interval, until=self.deadline, needs_steps=needs_steps
         ) as watcher:
@@ -123,13 +128,21 @@ class RunTrigger(BaseTrigger):
                 reading = await watcher.reading()
                 if isinstance(reading, Run):
                     verdict = watch.see(reading, self.clock.time())
+                    await self._stream_log(hub, reading, watch)
                 else:
                     verdict = watch.see_error(reading, self.clock.time())
                 await self._store_memory(watch.memory.dump())
         # From here on a cancellation finds nothing to stop: the worker has the run.
         self._finished = True
         message = _shortened(str(watch.last_error or ""))
-        yield TriggerEvent(WatchEvent(self.ref, verdict, self.deadline, message).payload())
+        yield TriggerEvent(WatchEvent(self.ref, verdict, self.deadline, message, self.step_name).payload())
+
+    async def _stream_log(self, hub: RunHub, run: Run, watch: RunWatch) -> None:
+        if self.stream_logs:
+            try:
+                watch.show_log(await hub.hook().get_new_log.aio(run, watch.memory.cursor))
+            except MLWorkflowsError as error:
+                watch.miss_log(error)
 
     async def on_kill(self) -> None:
         """Stop the run after a person has failed, cleared or finished the task.

@@ -106,7 +106,16 @@ class TestSerialization:
 
     def test_no_argument_is_forgotten(self) -> None:
         names = {"workflow_id", "run_id", "deadline", "poll_interval", "step_name", "report_waiting", "answerable"}
-        names |= {"approvable", "cancel_on_kill", "durable", "memory", "huawei_conn_id", "region", "project_id"}
+        names |= {
+            "approvable",
+            "stream_logs",
+            "cancel_on_kill",
+            "durable",
+            "memory",
+            "huawei_conn_id",
+            "region",
+            "project_id",
+        }
         _, arguments = ModelArtsExecutionTrigger(workflow_id="w", run_id="r", deadline=1.5).serialize()
         assert set(arguments) == names
 

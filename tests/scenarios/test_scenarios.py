@@ -1,0 +1,113 @@
+"""Every row of the table, with every service, every profile of its emulation and every way to wait."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import airflow.sdk.bases.sensor as airflow_sensor
+import pytest
+
+from airflow_provider_mlworkflows import task_states
+from airflow_provider_mlworkflows.emulator import Emulator, Switches
+from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.sensors.base import RunSensor
+from airflow_provider_mlworkflows.triggers.run import RunTrigger
+from tests.scenarios import (
+    rows_actions,
+    rows_attempts,
+    rows_endings,
+    rows_kills,
+    rows_sensors,
+    rows_starts,
+    rows_troubles,
+    rows_waiting,
+)
+from tests.scenarios.clock import ScriptedClock
+from tests.scenarios.modelarts import ModelArtsUnderTest
+from tests.scenarios.paiflow import PaiFlowUnderTest
+from tests.scenarios.stage import Observation, Stage
+from tests.scenarios.table import ROWS, Row
+
+if TYPE_CHECKING:
+    from tests.scenarios.service import ServiceUnderTest
+
+SERVICES: tuple[type[ServiceUnderTest], ...] = (ModelArtsUnderTest, PaiFlowUnderTest)
+ROW_MODULES = (
+    rows_actions,
+    rows_attempts,
+    rows_endings,
+    rows_kills,
+    rows_sensors,
+    rows_starts,
+    rows_troubles,
+    rows_waiting,
+)
+
+_DEFAULTS = {each.name: each.default for each in fields(Switches)}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(clock="manual") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def clock(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> ScriptedClock:
+    """The emulator's time, for Airflow and for the provider."""
+    clock = ScriptedClock(emulator)
+    for owner in (RunOperator, RunSensor, RunTrigger):
+        monkeypatch.setattr(owner, "clock", clock)
+    sensor_time = SimpleNamespace(monotonic=clock.time, sleep=clock.sleep)
+    monkeypatch.setattr(airflow_sensor, "time", sensor_time)
+    monkeypatch.setattr(airflow_sensor, "timezone", SimpleNamespace(utcnow=emulator.clock.now))
+    monkeypatch.setattr(task_states, "ANSWER_TIMEOUT", 0.2)
+    return clock
+
+
+def _cases() -> Iterator[Any]:
+    for service in SERVICES:
+        for row in ROWS:
+            if missing := sorted(row.needs - service.abilities):
+                reason = pytest.mark.skip(reason=f"{service.name}: {service.lacks[missing[0]]}")
+                yield pytest.param(service, "none", row, id=f"{service.name}-{row.name}", marks=reason)
+                continue
+            for profile in row.profiles:
+                if profile in service.profiles:
+                    yield pytest.param(service, profile, row, id=f"{service.name}-{profile}-{row.name}")
+
+
+@pytest.mark.parametrize(("service", "profile", "row"), _cases())
+def test_scenario(
+    emulator: Emulator, clock: ScriptedClock, service: type[ServiceUnderTest], profile: str, row: Row
+) -> None:
+    seen: dict[str, Observation] = {}
+    for mode in row.modes:
+        _reset(emulator, clock, service.profiles[profile])
+        stage = Stage(service(emulator), mode, clock)
+        try:
+            row.scene(stage)
+            seen[mode] = stage.observed()
+        except Exception as error:
+            error.add_note(f"in mode {mode}; log:\n{stage.log}")
+            raise
+        finally:
+            stage.forget_workflows()
+    first, *others = seen
+    for other in others:
+        assert not (differing := row.same(seen[first], seen[other])), f"{first} / {other} differ in {differing}"
+
+
+def _reset(emulator: Emulator, clock: ScriptedClock, switches: Mapping[str, Any]) -> None:
+    random.seed(1)
+    clock.clear()
+    emulator.faults.clear()
+    emulator.limits.clear()
+    emulator.journal.clear()
+    for name, value in {**_DEFAULTS, **switches}.items():
+        if getattr(emulator.switches, name) != value:
+            setattr(emulator.switches, name, value)

@@ -1,0 +1,500 @@
+"""The hub: how many requests its watchers cost, whom a trouble reaches, and what is left when all have gone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import tracemalloc
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_mlworkflows.clouds.http import close_clients
+from airflow_provider_mlworkflows.emulator import Emulator, FaultRule
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    NotFoundError,
+    ServerError,
+    ThrottledError,
+)
+from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.services.modelarts import MODELARTS
+from airflow_provider_mlworkflows.triggers import hub as hub_module
+from airflow_provider_mlworkflows.triggers.hub import IDLE_LIFETIME, MAX_IN_FLIGHT, RunHub, Watcher
+from tests.scenarios.clock import ScriptedClock
+from tests.triggers.hub_support import (
+    FOREVER,
+    INTERVAL,
+    Cloud,
+    Sky,
+    audience,
+    gaps,
+    passed,
+    runs_of,
+)
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.hooks.base import RunHook
+
+READS = "ShowWorkflowExecution"
+LISTS = "ListWorkflowExecutions"
+TODOS = "ShowWorkflowsTodolist"
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(clock="manual") as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def clock(emulator: Emulator) -> ScriptedClock:
+    return ScriptedClock(emulator)
+
+
+@pytest.fixture(autouse=True)
+async def _clean_loop() -> AsyncIterator[None]:
+    yield
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await close_clients()
+
+
+@pytest.fixture
+def cloud(emulator: Emulator, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    return Cloud(emulator, clock, monkeypatch)
+
+
+@pytest.mark.parametrize("steps_in_lists", [False, True])
+@pytest.mark.parametrize(
+    ("workflows", "runs", "expected"),
+    [
+        (1, 1, {READS: 1}),
+        (1, 2, {READS: 2}),
+        (1, 3, {LISTS: 1, TODOS: 1}),
+        (1, 10, {LISTS: 1, TODOS: 1}),
+        (4, 10, {LISTS: 4, TODOS: 1}),
+        (1, 1000, {LISTS: 10, TODOS: 1}),
+    ],
+)
+async def test_requests_of_a_tick(
+    cloud: Cloud, workflows: int, runs: int, expected: dict[str, int], steps_in_lists: bool
+) -> None:
+    cloud.emulator.switches.steps_in_lists = steps_in_lists
+    refs = [ref for _ in range(workflows) for ref in cloud.start(runs)]
+    if steps_in_lists:
+        expected = {name: count for name, count in expected.items() if name != TODOS}
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        # Every run is news once, and its steps begin to work.
+        await passed(cloud.clock, 3 * INTERVAL)
+        before = cloud.last_request
+        await passed(cloud.clock, 4 * INTERVAL)
+    assert not listeners.failures
+    ticks = cloud.ticks(before)
+    assert len(ticks) >= 3
+    assert all(tick == expected for tick in ticks), ticks
+
+
+async def test_watchers_of_the_same_run_share_its_read(cloud: Cloud) -> None:
+    (ref,) = cloud.start(1)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch([ref] * 50)
+        await passed(cloud.clock, 3 * INTERVAL)
+        before = cloud.last_request
+        await passed(cloud.clock, 3 * INTERVAL)
+    assert all(tick == {READS: 1} for tick in cloud.ticks(before))
+
+
+async def test_only_changed_runs_are_read_one_by_one(cloud: Cloud) -> None:
+    refs = cloud.start(20)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        listeners.heard.clear()
+        before = cloud.last_request
+        cloud.emulator.modelarts.execution(refs[7].run_id).stop(1)
+        await passed(cloud.clock, 2 * INTERVAL)
+    assert sum(tick[READS] for tick in cloud.ticks(before)) <= 2
+    assert set(listeners.heard) == {refs[7]}
+    last = listeners.heard[refs[7]][-1]
+    assert isinstance(last, Run)
+    assert (last.state, [step.state for step in last.steps]) == (RunState.STOPPED, [RunState.STOPPED])
+
+
+@pytest.mark.parametrize("missing", ["execution", "workflow"])
+async def test_bad_id_hurts_only_its_owner(cloud: Cloud, missing: str) -> None:
+    good, bad = cloud.start(10), cloud.start(3)
+    if missing == "workflow":
+        cloud.emulator.modelarts.delete_workflow(bad[0].workflow_id)
+    else:
+        cloud.emulator.modelarts.delete_execution(bad[0].run_id)
+        bad = bad[:1]
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch([*good, *bad])
+        await passed(cloud.clock, 4 * INTERVAL)
+    assert set(listeners.heard) >= set(bad)
+    for ref, readings in listeners.heard.items():
+        assert {type(reading) for reading in readings} == {NotFoundError if ref in bad else Run}
+
+
+async def test_refused_todo_list_is_replaced_by_single_reads(cloud: Cloud) -> None:
+    refs = cloud.start(5)
+    cloud.emulator.faults.add(FaultRule(TODOS, status=403, times=None))
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, 4 * INTERVAL)
+    assert all(isinstance(reading, Run) for ref in refs for reading in listeners.heard[ref])
+
+
+async def test_scopes_share_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Mapping[str, Any]] = []
+
+    def make(self: object, scope: Mapping[str, Any], **options: Any) -> RunHook:
+        made.append(scope)
+        return cloud.make_hook()
+
+    monkeypatch.setattr(type(MODELARTS), "hook", make)
+    north = SimpleNamespace(huawei_conn_id="cloud", region="cn-north-4", project_id=None)
+    south = SimpleNamespace(huawei_conn_id="cloud", region="cn-south-1", project_id=None)
+    hubs = [RunHub.shared(MODELARTS, owner, cloud.clock) for owner in (north, south, north)]
+    assert hubs[0] is hubs[2]
+    assert hubs[0] is not hubs[1]
+    assert [scope["region"] for scope in made] == ["cn-north-4", "cn-south-1"]
+    refs = cloud.start(10)
+    async with audience(hubs[0]) as first, audience(hubs[1]) as second:
+        first.watch(refs)
+        second.watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        before = cloud.last_request
+        await passed(cloud.clock, 4 * INTERVAL)
+    lists = sum(tick[LISTS] for tick in cloud.ticks(before))
+    # One hub would ask five times at most.
+    assert lists >= 7
+
+
+async def test_event_loop_gets_its_turn_between_pages(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = 0
+    converted: Counter[int] = Counter()
+    convert = ModelArtsHook._run
+
+    def counted(self: ModelArtsHook, *arguments: Any) -> Run:
+        converted[turn] += 1
+        return convert(self, *arguments)
+
+    async def beat() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(ModelArtsHook, "_run", counted)
+    cloud.emulator.switches.steps_in_lists = True
+    beating = asyncio.create_task(beat())
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(cloud.start(500))
+        await passed(cloud.clock, 2 * INTERVAL)
+    beating.cancel()
+    assert sum(converted.values()) >= 500
+    assert max(converted.values()) <= 100
+
+
+async def test_throttling_slows_everybody_and_passes(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    sky.error = lambda: ThrottledError("too many") if clock.time() < begun + 400 else None
+    begun = clock.time()
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(runs_of("w", 20))
+        await passed(clock, 1500)
+    waits = gaps(sky.times())
+    assert waits[:3] == pytest.approx([60, 120, 240])
+    assert waits[-5:] == pytest.approx([30] * 5)
+    assert all(isinstance(readings[-1], Run) for readings in listeners.heard.values())
+
+
+async def test_throttled_newcomer_slows_those_who_were_not_read_yet(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    sky.error = lambda: ThrottledError("too many") if clock.time() < begun + 50 else None
+    begun = clock.time()
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        listeners.watch([RunRef(f"workflow-{number}", "run") for number in range(100)])
+        await passed(clock, 200)
+    assert len([time for time in sky.times() if time < begun + 50]) <= 2
+    assert len(listeners.heard) == 100
+
+
+async def test_refused_newcomers_share_a_look_at_the_connection(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    sky.error = lambda: AuthenticationError("refused")
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        listeners.watch([RunRef(f"workflow-{number}", "run") for number in range(500)])
+        await passed(clock, INTERVAL + 1)
+    assert len(listeners.heard) == 500
+    assert sky.made <= 1 + 3
+
+
+async def test_single_runs_fall_into_step_after_their_first_reads(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        listeners.watch([RunRef(f"workflow-{number}", "run") for number in range(50)])
+        await passed(clock, 3 * INTERVAL)
+        sky.calls.clear()
+        await passed(clock, 4 * INTERVAL)
+    # At most two camps, half an interval apart.
+    assert len(set(sky.times())) <= 9
+
+
+async def test_time_that_the_service_asks_for_is_waited(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=100)
+    sky.error = lambda: ThrottledError("too many", retry_after=500.0) if len(sky.calls) < 3 else None
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(runs_of("w", 20))
+        await passed(clock, 1500)
+    assert gaps(sky.times())[:3] == pytest.approx([500, 500, 30])
+
+
+async def test_refused_credentials_are_read_again_once_per_tick(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=100)
+    sky.error = lambda: AuthenticationError("refused") if clock.time() < begun + 600 else None
+    begun = clock.time()
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(runs_of("w", 500))
+        await passed(clock, 2000)
+    waits = gaps(sky.times())
+    assert waits[:4] == pytest.approx([60, 120, 300, 300])
+    assert waits[4:6] == pytest.approx([30, 30])
+    # One for the start, one per refused tick, one per ten minutes.
+    assert sky.made <= 1 + 4 + 4
+    assert all(isinstance(readings[-1], Run) for readings in listeners.heard.values())
+
+
+async def test_rotated_key_is_found_in_the_connection(cloud: Cloud) -> None:
+    refs = cloud.start(500)
+    good = cloud.fields
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        cloud.emulator.credentials.find_key(good["login"]).sk = "rotated"  # type: ignore[union-attr]
+        await passed(cloud.clock, 70)
+        cloud.fields = {**good, "password": "rotated"}
+        await passed(cloud.clock, 400)
+    refused = [reading for readings in listeners.heard.values() for reading in readings if not isinstance(reading, Run)]
+    assert {type(error) for error in refused} == {AuthenticationError}
+    assert all(isinstance(readings[-1], Run) for readings in listeners.heard.values())
+    assert cloud.connections_read <= 5
+    assert cloud.emulator.journal.count(action="stop") == 0
+
+
+async def test_end_of_errors_is_news_to_whoever_counts_them(clock: ScriptedClock) -> None:
+    sky = Sky(clock)
+    sky.error = lambda: ServerError("broken") if len(sky.calls) in {3, 6} else None
+    (ref,) = runs_of("w", 1)
+    async with audience(sky.hub()) as listeners:
+        listeners.watch([ref])
+        await passed(clock, 10 * INTERVAL)
+    assert [type(reading) for reading in listeners.heard[ref]] == [Run, ServerError, Run, ServerError, Run]
+
+
+async def test_change_whose_reading_failed_is_read_again(cloud: Cloud) -> None:
+    refs = cloud.start(5)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        cloud.emulator.faults.add(FaultRule(READS, status=503))
+        cloud.emulator.modelarts.force_status(refs[2].run_id, None, {"train": "hold"})
+        await passed(cloud.clock, 3 * INTERVAL)
+    *_, error, last = listeners.heard[refs[2]]
+    assert isinstance(error, ServerError)
+    assert isinstance(last, Run)
+    assert last.state is RunState.WAITING
+
+
+async def test_error_of_one_batch_stays_there(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=10)
+    sky.error = lambda: ServerError("broken") if RunRef("w", "run-0") in sky.calls[-1][1] else None
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(runs_of("w", 30))
+        await passed(clock, 100)
+    kinds = {ref.run_id: {type(reading) for reading in readings} for ref, readings in listeners.heard.items()}
+    assert sum(kind == {ServerError} for kind in kinds.values()) <= 10
+    assert sum(kind == {Run} for kind in kinds.values()) >= 20
+
+
+async def test_cancelled_watchers_leave_the_request_alone(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    hub = sky.hub()
+    async with audience(hub) as first, audience(hub) as second:
+        first.watch(runs_of("w", 100))
+        await passed(clock, INTERVAL / 2)
+        sky.gate.clear()
+        async with asyncio.timeout(10):
+            while sky.in_flight < MAX_IN_FLIGHT:  # noqa: ASYNC110 - set by the hub
+                await asyncio.sleep(0)
+        await first.leave()
+        assert sky.in_flight == MAX_IN_FLIGHT
+        second.watch(runs_of("v", 10))
+        sky.gate.set()
+        await passed(clock, 2 * INTERVAL)
+    assert len(second.heard) == 10
+    assert sky.in_flight == 0
+    assert sky.most_in_flight == MAX_IN_FLIGHT
+
+
+async def test_each_watcher_keeps_its_interval(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    quick, slow = runs_of("w", 2)
+    async with audience(sky.hub()) as listeners:
+        listeners.watch([quick], interval=10)
+        listeners.watch([slow], interval=60)
+        await passed(clock, 600)
+    assert 55 <= len(sky.times(quick)) <= 65
+    assert 9 <= len(sky.times(slow)) <= 20
+
+
+async def test_first_reads_of_many_single_runs_are_spread(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        refs = [RunRef(f"workflow-{number}", "run") for number in range(1000)]
+        began = clock.time()
+        listeners.watch(refs)
+        await passed(clock, INTERVAL)
+    firsts = [min(sky.times(ref)) - began for ref in refs]
+    assert min(firsts) >= INTERVAL / 2
+    per_second = Counter(int(first) for first in firsts)
+    assert max(per_second.values()) <= 120
+
+
+async def test_runs_that_are_read_together_fall_into_step(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1000)
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        listeners.watch(runs_of("w", 1000))
+        await passed(clock, 10 * INTERVAL)
+    assert len(sky.calls) <= 11
+    assert set(listeners.heard) == set(runs_of("w", 1000))
+
+
+async def test_last_read_comes_at_the_deadline(clock: ScriptedClock) -> None:
+    sky = Sky(clock)
+    (ref,) = runs_of("w", 1)
+    until = clock.time() + 100
+    async with sky.hub().watching(ref, interval=INTERVAL, until=until) as watcher:
+        await watcher.reading()
+        reading = await watcher.reading()
+    assert isinstance(reading, Run)
+    assert sky.times()[-1] == pytest.approx(until, abs=0.01)
+
+
+async def _watch_through_hubs(cloud: Cloud, owners: Sequence[object], refs: Sequence[RunRef]) -> None:
+    async with AsyncExitStack() as stack:
+        for owner in owners:
+            hub = RunHub.shared(MODELARTS, owner, cloud.clock)
+            (await stack.enter_async_context(audience(hub))).watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        gc.collect()
+        assert len(hub_module._hubs[asyncio.get_running_loop()]) == len(owners)
+
+
+async def test_hubs_without_watchers_are_gone(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(MODELARTS), "hook", lambda self, scope, **options: cloud.make_hook())
+    refs = cloud.start(10)
+    owners = [SimpleNamespace(huawei_conn_id=f"cloud-{number}", region=None, project_id=None) for number in range(20)]
+    loop = asyncio.get_running_loop()
+    await _watch_through_hubs(cloud, owners, refs)
+    left = cloud.emulator.clock.now()
+    async with asyncio.timeout(20):
+        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the readers end by themselves
+            await asyncio.sleep(0)
+    gc.collect()
+    assert len(hub_module._hubs[loop]) == 0
+    # What was under way then may still have come to its end.
+    assert max(entry.time for entry in cloud.emulator.journal.entries) <= left + timedelta(seconds=INTERVAL)
+
+
+async def test_reader_ends_a_minute_after_the_last_watcher(clock: ScriptedClock) -> None:
+    hub = Sky(clock).hub()
+    async with audience(hub) as listeners:
+        listeners.watch(runs_of("w", 3))
+        await passed(clock, 3 * INTERVAL)
+    left = clock.time()
+    assert hub._reader is not None
+    await hub._reader
+    assert clock.time() - left == pytest.approx(IDLE_LIFETIME, abs=0.01)
+
+
+async def test_watcher_that_comes_back_within_the_minute_finds_the_same_hub(clock: ScriptedClock) -> None:
+    sky = Sky(clock)
+    hub = sky.hub()
+    async with audience(hub) as listeners:
+        listeners.watch(runs_of("w", 1))
+        await passed(clock, INTERVAL)
+    reader = hub._reader
+    clock.advance(IDLE_LIFETIME / 2)
+    async with audience(hub) as listeners:
+        listeners.watch(runs_of("v", 1))
+        await passed(clock, 2 * INTERVAL)
+        assert hub._reader is reader
+    assert listeners.heard
+
+
+async def test_crash_of_the_reader_fails_all_watchers(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1)
+    sky.error = lambda: RuntimeError("a defect") if crashing else None
+    crashing = True
+    hub = sky.hub()
+    async with audience(hub) as listeners:
+        listeners.watch(runs_of("w", 50))
+        async with asyncio.timeout(20):
+            await asyncio.gather(*listeners.tasks)
+        assert len(listeners.failures) == 50
+        assert {str(error) for error in listeners.failures} == {"a defect"}
+    crashing = False
+    async with audience(hub) as listeners:
+        listeners.watch(runs_of("v", 1))
+        await passed(clock, 2 * INTERVAL)
+    assert listeners.heard
+
+
+async def test_memory_stays_flat(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=20)
+    refs = runs_of("w", 20)
+
+    async def poll(seconds: float) -> int:
+        await passed(clock, seconds)
+        polls = sum(len(batch) for _, batch in sky.calls)
+        sky.calls.clear()
+        clock.slept.clear()
+        gc.collect()
+        return polls
+
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(refs)
+        await poll(50 * INTERVAL)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            polls = await poll(500 * INTERVAL)
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert polls >= 9_900
+    assert after - before < 64 * 1024
+
+
+async def test_reading_that_nobody_waits_for_is_kept(clock: ScriptedClock) -> None:
+    sky = Sky(clock)
+    (ref,) = runs_of("w", 1)
+    async with sky.hub().watching(ref, interval=INTERVAL, until=FOREVER) as watcher:
+        assert isinstance(watcher, Watcher)
+        await watcher.reading()
+        sky.states[ref] = RunState.SUCCEEDED
+        await passed(clock, 2 * INTERVAL)
+        reading = await watcher.reading()
+    assert isinstance(reading, Run)
+    assert reading.state is RunState.SUCCEEDED
