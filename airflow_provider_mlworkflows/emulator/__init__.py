@@ -20,6 +20,13 @@ from airflow_provider_mlworkflows.emulator.modelarts import (
     never_ends,
     succeeds,
 )
+from airflow_provider_mlworkflows.emulator.paiflow import (
+    LogLine,
+    NodeAttempt,
+    NodeDefinition,
+    Output,
+    PipelineDefinition,
+)
 from airflow_provider_mlworkflows.emulator.scripted import Phase, phases
 from airflow_provider_mlworkflows.emulator.server import Emulator
 from airflow_provider_mlworkflows.emulator.switches import Switches
@@ -34,7 +41,12 @@ __all__ = [
     "FaultRule",
     "Journal",
     "JournalEntry",
+    "LogLine",
+    "NodeAttempt",
+    "NodeDefinition",
+    "Output",
     "Phase",
+    "PipelineDefinition",
     "StepDefinition",
     "Switches",
     "Token",

@@ -36,7 +36,8 @@ class FaultRule:
             answers success whose body is an error envelope with ``code``.
         status: HTTP status for ``status`` and ``html``.
         code: Error code for ``status`` and ``envelope``; default is the service's own for that status.
-        retry_after: Seconds in a ``Retry-After`` header of ``status`` and ``html``; ``None`` for no header.
+        retry_after: Seconds that ``status`` (in the service's own header) and ``html`` (in ``Retry-After``) ask the
+            caller to wait; ``None`` for no header.
         delay: Seconds to wait, for ``delay``.
         cut_json: With ``truncate``: announce the shortened length, so that only the JSON is broken.
     """
@@ -49,7 +50,7 @@ class FaultRule:
     action: FaultAction = "status"
     status: int = 503
     code: str | None = None
-    retry_after: int | None = None
+    retry_after: float | None = None
     delay: float = 0.0
     cut_json: bool = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class Gateway:
     """ASGI application in front of all emulated services.
 
     Args:
-        services: The services; the first one answers calls that match no operation.
+        services: The services; a call that matches no operation is answered by the one with the most similar paths.
         control: Application for paths under ``/_emulator/``.
         clock, journal, faults, limits: The parts shared with the Python API.
         lock: The lock that guards the emulator's state; held while an operation takes effect.
@@ -78,7 +79,6 @@ class Gateway:
         closing: asyncio.Event,
     ) -> None:
         self._closing = closing
-        self._services = services
         self._routes = Routes(services)
         self._control = control
         self._clock = clock
@@ -115,7 +115,7 @@ class Gateway:
 
     async def _reply_unknown(self, call: Call, send: wire.Send) -> None:
         """Answer a call that matches no operation."""
-        answer = self._services[0].failure(call, 404, None)
+        answer = self._routes.nearest(call).failure(call, 404, None)
         self._journal.append(self._entry(call, None, self._journal.next_sequence(), answer, None))
         await self._send(call, answer, send)
 
@@ -188,7 +188,8 @@ class Gateway:
             await self._reply(exchange, spoiled, fault="html", content=page.encode())
         elif rule.action == "status":
             spoiled = service.failure(call, rule.status, rule.code)
-            spoiled.headers.update(_retry_after(rule))
+            if rule.retry_after is not None:
+                spoiled.headers.update(service.back_off(rule.retry_after))
             await self._reply(exchange, spoiled, fault="status")
         elif rule.action == "envelope":
             spoiled = service.failure(call, 500, rule.code)
@@ -259,7 +260,7 @@ class Gateway:
 
 
 def _retry_after(rule: FaultRule) -> dict[str, str]:
-    return {} if rule.retry_after is None else {"Retry-After": str(rule.retry_after)}
+    return {} if rule.retry_after is None else {"Retry-After": str(math.ceil(rule.retry_after))}
 
 
 async def _read_body(receive: wire.Receive) -> bytes | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -31,7 +32,8 @@ class Answer:
         if not isinstance(self.body, dict):
             return None
         inner = self.body.get("error")
-        code = self.body.get("error_code") or (inner.get("code") if isinstance(inner, dict) else None)
+        code = self.body.get("error_code") or self.body.get("Code")
+        code = code or (inner.get("code") if isinstance(inner, dict) else None)
         return None if code is None else str(code)
 
 
@@ -136,12 +138,16 @@ class Service(Protocol):
     def throttled(self, call: Call, limit: Limit) -> Answer:
         """Return the answer to a call beyond its limit."""
 
+    def back_off(self, seconds: float) -> dict[str, str]:
+        """Return the headers by which the service asks a caller to wait."""
+
 
 class Routes:
     """Path templates of all services; where several match, literal segments win over fields."""
 
-    def __init__(self, services: Iterable[Service]) -> None:
+    def __init__(self, services: Sequence[Service]) -> None:
         self._table: list[tuple[re.Pattern[str], Service, Operation]] = []
+        self._first = services[0]
         for service in services:
             for operation in service.operations():
                 self._table.append((_pattern(operation.template), service, operation))
@@ -156,6 +162,18 @@ class Routes:
                 ids = {name: unquote(value) for name, value in found.groupdict().items()}
                 return service, operation, ids
         return None
+
+    def nearest(self, call: Call) -> Service:
+        """Return the service whose paths begin most like a call's; the first one if none does."""
+
+        def shared(row: tuple[re.Pattern[str], Service, Operation]) -> int:
+            pairs = zip(row[2].template.split("/"), call.path.split("/"), strict=False)
+            return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+        rows = [(shared(row), row[1]) for row in self._table]
+        most = max((count for count, _ in rows), default=0)
+        # Every path begins with the empty segment before its first slash.
+        return next(service for count, service in rows if count == most) if most > 1 else self._first
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 
 import uvicorn
 
+from airflow_provider_mlworkflows.emulator.alibaba.access import Access as AlibabaAccess
 from airflow_provider_mlworkflows.emulator.clock import Clock, ClockMode
-from airflow_provider_mlworkflows.emulator.control import control_application
+from airflow_provider_mlworkflows.emulator.control import Part, control_application
 from airflow_provider_mlworkflows.emulator.credentials import Credentials
 from airflow_provider_mlworkflows.emulator.faults import Faults
 from airflow_provider_mlworkflows.emulator.gateway import Gateway
@@ -23,6 +24,13 @@ from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup
 from airflow_provider_mlworkflows.emulator.modelarts.ready import ready_made
 from airflow_provider_mlworkflows.emulator.modelarts.service import ModelArtsService
 from airflow_provider_mlworkflows.emulator.modelarts.store import ModelArts
+from airflow_provider_mlworkflows.emulator.paiflow.control import PaiFlowControl
+from airflow_provider_mlworkflows.emulator.paiflow.lookup import PRODUCT as PAIFLOW
+from airflow_provider_mlworkflows.emulator.paiflow.lookup import VERSION as PAIFLOW_VERSION
+from airflow_provider_mlworkflows.emulator.paiflow.lookup import Lookup as PaiFlowLookup
+from airflow_provider_mlworkflows.emulator.paiflow.ready import ready_made as ready_made_pipelines
+from airflow_provider_mlworkflows.emulator.paiflow.service import PaiFlowService
+from airflow_provider_mlworkflows.emulator.paiflow.store import PaiFlow
 from airflow_provider_mlworkflows.emulator.switches import Switches
 from airflow_provider_mlworkflows.emulator.wire import TransportInScope
 
@@ -90,6 +98,7 @@ class Emulator:
         limits: Call quotas.
         journal: Requests so far.
         modelarts: State of the ModelArts service.
+        paiflow: State of the PAIFlow service.
     """
 
     def __init__(
@@ -113,6 +122,9 @@ class Emulator:
         self.modelarts = ModelArts(self.clock, self.switches, self._lock)
         for definition in ready_made():
             self.modelarts.add_workflow(definition)
+        self.paiflow = PaiFlow(self.clock, self.switches, self._lock)
+        for pipeline in ready_made_pipelines():
+            self.paiflow.add_pipeline(pipeline)
         self._host = host
         self._port = port
         self._socket: socket.socket | None = None
@@ -231,13 +243,21 @@ class Emulator:
     def _application(self, closing: asyncio.Event) -> Gateway:
         access = Access(self.credentials, self.switches, self.clock.now)
         lookup = Lookup(self.modelarts, self.clock, self.switches)
+        alibaba = AlibabaAccess(
+            self.credentials, self.switches, self.clock.now, product=PAIFLOW, version=PAIFLOW_VERSION
+        )
         services: Sequence[Service] = (
             ModelArtsService(access, lookup),
             IamService(access, self.credentials, self.clock.now),
+            PaiFlowService(alibaba, PaiFlowLookup(self.paiflow, alibaba, self.switches)),
         )
+        parts: dict[str, Part] = {
+            "modelarts": ModelArtsControl(self.modelarts, self.switches),
+            "paiflow": PaiFlowControl(self.paiflow, self.switches),
+        }
         return Gateway(
             services,
-            control_application(self, {"modelarts": ModelArtsControl(self.modelarts, self.switches)}),
+            control_application(self, parts),
             clock=self.clock,
             journal=self.journal,
             faults=self.faults,

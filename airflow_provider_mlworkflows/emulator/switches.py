@@ -29,10 +29,13 @@ class Switches:
     status_on_create: bool = _switch(False, "the reply to a start carries a status")
     list_lag: float = _switch(0.0, "seconds during which a new run is missing from lists")
     wrong_state: tuple[int, str] = _switch(
-        (400, "ModelArts.0104"),
-        "HTTP status and error code for an action that the state forbids; 2xx accepts it without effect",
+        (400, ""),
+        "HTTP status and error code (empty: the service's own) for an action that the state forbids; "
+        "2xx accepts it without effect",
     )
-    retry_after: int | None = _switch(None, "seconds in the Retry-After header of a throttled call; null for no header")
+    retry_after: int | None = _switch(
+        None, "seconds that a throttled call is asked to wait, in the service's own header; null for no header"
+    )
     casing: Literal["as-is", "upper"] = _switch("as-is", "letter case of status literals")
     page_cap: int = _switch(100, "most items in one page, whatever limit asks for")
     default_limit: int = _switch(10, "page size when limit is not given")
@@ -43,6 +46,36 @@ class Switches:
         "json", "instance_id of a training step: JSON text, JSON object, or the job id alone"
     )
     job_id_key: str = _switch("job_id", "key of the training job id inside instance_id")
+    throttled_status: Literal[400, 429] = _switch(
+        429, "HTTP status of a throttled call where a service's documents give both (PAIFlow)"
+    )
+    missing_status: Literal[400, 404] = _switch(
+        404, "HTTP status for a record that does not exist where no document gives it (PAIFlow)"
+    )
+    service_codes: Literal["numeric", "words"] = _switch(
+        "numeric", "error codes of the service behind the gateway: nine digits or words (PAIFlow)"
+    )
+    batch_cap: int = _switch(50, "most ids in one batch read; more are refused (PAIFlow)")
+    missing_in_batch: Literal["absent", "refused"] = _switch(
+        "absent", "ids in a batch read that nobody knows: left out of the reply, or the whole call refused (PAIFlow)"
+    )
+    batch_replies: Literal["asked", "both"] = _switch(
+        "asked", "a batch read returns only what was asked for, or runs with root nodes and nodes with runs (PAIFlow)"
+    )
+    outputs_without_type: bool = _switch(
+        False, "a batch read without OutputType returns outputs of all types (PAIFlow)"
+    )
+    escaped_outputs: bool = _switch(
+        False, "output values are escaped twice and their node ids end in a line break, as in documents (PAIFlow)"
+    )
+    root_node_at_once: bool = _switch(
+        False, "a new run names its root node at once; otherwise not before it leaves Initialized (PAIFlow)"
+    )
+    leaf_node_type: Literal["Task", "Pod"] = _switch("Task", "node type of a node without children (PAIFlow)")
+    name_filter: Literal["contains", "exact"] = _switch("contains", "how lists compare names (PAIFlow)")
+    time_precision: Literal["milliseconds", "seconds", "minutes"] = _switch(
+        "milliseconds", "precision of times of runs and nodes (PAIFlow)"
+    )
     unknown_field: bool = _switch(True, "object replies carry a field that no document names")
     stop_seconds: float = _switch(3.0, "how long a stop takes from stopping to stopped")
     max_signature_failures: int = _switch(5, "wrong signatures in a row until the access key is blocked")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_mlworkflows.emulator import Emulator, Switches
+from tests.emulator.acs_signing import PaiCaller
 from tests.emulator.signing import Caller
 
 if TYPE_CHECKING:
@@ -21,4 +22,10 @@ def emu() -> Iterator[Emulator]:
 @pytest.fixture
 def caller(emu: Emulator) -> Iterator[Caller]:
     with Caller.of(emu) as client:
+        yield client
+
+
+@pytest.fixture
+def pai(emu: Emulator) -> Iterator[PaiCaller]:
+    with PaiCaller.of(emu) as client:
         yield client

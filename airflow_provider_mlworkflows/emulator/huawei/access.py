@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ GATEWAY_ERRORS = {
 def gateway_error(call: Call, status: int, code: str, message: str) -> Answer:
     """Return an answer as the API gateway words it, with the request id in the body."""
     return Answer(status, {"error_msg": message, "error_code": code, "request_id": call.request_id})
+
+
+def back_off(seconds: float) -> dict[str, str]:
+    """Return the header that asks a caller to wait."""
+    return {"Retry-After": str(math.ceil(seconds))}
 
 
 class Access:
@@ -91,7 +97,7 @@ class Access:
         )
         answer = gateway_error(call, 429, "APIG.0308", message)
         if self._switches.retry_after is not None:
-            answer.headers["Retry-After"] = str(self._switches.retry_after)
+            answer.headers.update(back_off(self._switches.retry_after))
         return answer
 
     def _refused(self, call: Call, detail: str) -> Refusal:

@@ -6,7 +6,7 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, gateway_error
+from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
 from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ class IamService:
     def throttled(self, call: Call, limit: Limit) -> Answer:
         """Return the gateway's answer to a call beyond its quota."""
         return self._access.throttled(call, limit)
+
+    def back_off(self, seconds: float) -> dict[str, str]:
+        """Return the header that asks a caller to wait."""
+        return back_off(seconds)
 
     def list_projects(self, call: Call) -> Answer:
         """Return the account's projects, or the one of a name."""

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts import inputs, schema
-from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
+from airflow_provider_mlworkflows.emulator.modelarts.lookup import BAD_PARAMETER, Lookup, refuse, service_error
 from airflow_provider_mlworkflows.emulator.modelarts.machine import Execution, IllegalAction
 from airflow_provider_mlworkflows.emulator.modelarts.views import timestamp
 from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
@@ -170,7 +170,7 @@ class ExecutionRoutes:
             status, code = self._switches.wrong_state
             if status >= 300:
                 message = f"action {call.action} is not allowed: {error}"
-                raise Refusal(service_error(status, code, message)) from error
+                raise Refusal(service_error(status, code or BAD_PARAMETER, message)) from error
             return
         except inputs.InputError as error:
             execution.values = values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, gateway_error
+from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
 from airflow_provider_mlworkflows.emulator.modelarts.executions import ExecutionRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
 from airflow_provider_mlworkflows.emulator.modelarts.schedules import ScheduleRoutes
@@ -72,3 +72,7 @@ class ModelArtsService:
     def throttled(self, call: Call, limit: Limit) -> Answer:
         """Return the gateway's answer to a call beyond its quota."""
         return self._access.throttled(call, limit)
+
+    def back_off(self, seconds: float) -> dict[str, str]:
+        """Return the header that asks a caller to wait."""
+        return back_off(seconds)
