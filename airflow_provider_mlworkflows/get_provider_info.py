@@ -15,49 +15,80 @@ def get_provider_info() -> dict[str, object]:
         declared here too (``conn-fields`` and ``ui-field-behaviour``): Airflow draws it without importing
         the hook.
     """
-    modelarts = "Huawei Cloud ModelArts"
+    modelarts, paiflow = "Huawei Cloud ModelArts", "Alibaba Cloud PAI"
     return {
         "package-name": "airflow-provider-mlworkflows",
         "name": "ML workflows",
         "description": "Start, watch, unblock, repair and stop workflows of `Huawei Cloud ModelArts "
-        "<https://www.huaweicloud.com/intl/en-us/product/modelarts.html>`__.",
+        "<https://www.huaweicloud.com/intl/en-us/product/modelarts.html>`__ and `Alibaba Cloud PAI "
+        "<https://www.alibabacloud.com/en/product/machine-learning>`__.",
         "integrations": [
             {
                 "integration-name": modelarts,
                 "external-doc-url": "https://support.huaweicloud.com/intl/en-us/modelarts/index.html",
                 "tags": ["machine-learning", "service"],
-            }
-        ],
-        "hooks": [_modules(modelarts, "airflow_provider_mlworkflows.hooks.modelarts")],
-        "operators": [_modules(modelarts, "airflow_provider_mlworkflows.operators.modelarts")],
-        "sensors": [_modules(modelarts, "airflow_provider_mlworkflows.sensors.modelarts")],
-        "triggers": [_modules(modelarts, "airflow_provider_mlworkflows.triggers.modelarts")],
-        "connection-types": [
+            },
             {
-                "connection-type": "huawei_mlworkflows",
-                "hook-class-name": "airflow_provider_mlworkflows.hooks.modelarts.ModelArtsHook",
-                "hook-name": "Huawei Cloud ML workflows",
-                "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "host"],
-                    "relabeling": {"login": "Access key ID", "password": "Secret access key"},
-                    "placeholders": {
-                        "login": "AK of an IAM user, empty with an IAM token",
-                        "password": "SK that belongs to the access key ID",
-                    },
-                },
-                "conn-fields": {
-                    **_huawei_identity_fields(),
-                    **_huawei_endpoint_fields(),
-                    **_transport_fields(),
-                },
-            }
+                "integration-name": paiflow,
+                "external-doc-url": "https://www.alibabacloud.com/help/en/pai/",
+                "tags": ["machine-learning", "service"],
+            },
         ],
+        "hooks": [
+            _modules(modelarts, "airflow_provider_mlworkflows.hooks.modelarts"),
+            _modules(paiflow, "airflow_provider_mlworkflows.hooks.paiflow"),
+        ],
+        "operators": [
+            _modules(modelarts, "airflow_provider_mlworkflows.operators.modelarts"),
+            _modules(paiflow, "airflow_provider_mlworkflows.operators.paiflow"),
+        ],
+        "sensors": [
+            _modules(modelarts, "airflow_provider_mlworkflows.sensors.modelarts"),
+            _modules(paiflow, "airflow_provider_mlworkflows.sensors.paiflow"),
+        ],
+        "triggers": [
+            _modules(modelarts, "airflow_provider_mlworkflows.triggers.modelarts"),
+            _modules(paiflow, "airflow_provider_mlworkflows.triggers.paiflow"),
+        ],
+        "connection-types": [_huawei(), _alibaba()],
         "extra-links": ["airflow_provider_mlworkflows.links.ConsoleLink"],
     }
 
 
 def _modules(integration: str, *modules: str) -> dict[str, object]:
     return {"integration-name": integration, "python-modules": list(modules)}
+
+
+def _huawei() -> dict[str, object]:
+    return {
+        "connection-type": "huawei_mlworkflows",
+        "hook-class-name": "airflow_provider_mlworkflows.hooks.modelarts.ModelArtsHook",
+        "hook-name": "Huawei Cloud ML workflows",
+        "ui-field-behaviour": _standard_fields(
+            "AK of an IAM user, empty with an IAM token", "SK that belongs to the access key ID"
+        ),
+        "conn-fields": {**_huawei_identity_fields(), **_huawei_endpoint_fields(), **_transport_fields()},
+    }
+
+
+def _alibaba() -> dict[str, object]:
+    return {
+        "connection-type": "alibaba_mlworkflows",
+        "hook-class-name": "airflow_provider_mlworkflows.hooks.paiflow.PaiFlowHook",
+        "hook-name": "Alibaba Cloud ML workflows",
+        "ui-field-behaviour": _standard_fields(
+            "AccessKey ID of a RAM user, empty with a bearer token", "AccessKey secret that belongs to the ID"
+        ),
+        "conn-fields": {**_alibaba_identity_fields(), **_alibaba_endpoint_fields(), **_transport_fields()},
+    }
+
+
+def _standard_fields(login_placeholder: str, password_placeholder: str) -> dict[str, object]:
+    return {
+        "hidden-fields": ["schema", "port", "host"],
+        "relabeling": {"login": "Access key ID", "password": "Secret access key"},
+        "placeholders": {"login": login_placeholder, "password": password_placeholder},
+    }
 
 
 def _huawei_identity_fields() -> dict[str, object]:
@@ -88,12 +119,49 @@ def _huawei_identity_fields() -> dict[str, object]:
 
 
 def _huawei_endpoint_fields() -> dict[str, object]:
-    return {
+    own = {
         f"{service}_endpoint": _text(
             f"{name} endpoint",
             f"Address of {name} with scheme, where it is not https://{service}.<region>.myhuaweicloud.com.",
         )
-        for service, name in (("modelarts", "ModelArts"), ("obs", "OBS"), ("aom", "AOM"), ("iam", "IAM"))
+        for service, name in (("modelarts", "ModelArts"), ("iam", "IAM"))
+    }
+    return {"endpoint": _text("Endpoint", "Address of every service that has none of its own below."), **own}
+
+
+def _alibaba_identity_fields() -> dict[str, object]:
+    return {
+        "region": _text(
+            "Region",
+            "Region ID, for example cn-hangzhou, cn-shanghai or ap-southeast-1. It picks the service's address.",
+            examples=["cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "ap-southeast-1"],
+        ),
+        "workspace_id": _text("Workspace ID", "Digits. The workspace that runs are started and looked for in."),
+        "auth_type": {
+            "label": "Authentication",
+            "description": "ak: a permanent access key. sts: a temporary one with its security token. bearer: the "
+            "bearer token below. Left empty, the tokens that are given tell which.",
+            "schema": {"type": ["string", "null"], "enum": ["ak", "sts", "bearer", None]},
+        },
+        "security_token": _secret(
+            "Security token", "Only with a temporary access key: the token that STS issued with it."
+        ),
+        "bearer_token": _secret("Bearer token", "Only with the authentication type bearer."),
+    }
+
+
+def _alibaba_endpoint_fields() -> dict[str, object]:
+    return {
+        "network": {
+            "label": "Network",
+            "description": "public: reach the service over the internet. vpc: from within the region's VPCs.",
+            "schema": {"type": "string", "enum": ["public", "vpc"], "default": "public"},
+        },
+        "paiflow_endpoint": _text(
+            "PAIFlow endpoint",
+            "Address of PAIFlow with scheme, where it is not https://paiflow.<region>.aliyuncs.com.",
+        ),
+        "sts_endpoint": _text("STS endpoint", "Address of STS with scheme, where it is not https://sts.aliyuncs.com."),
     }
 
 
@@ -108,7 +176,7 @@ def _transport_fields() -> dict[str, object]:
         "proxy": _text("Proxy", "URL of an HTTP proxy, for example http://proxy.example.com:3128."),
         "timeout": {
             "label": "Timeout",
-            "description": "Seconds that one request may take.",
+            "description": "Seconds without any data from the service, and for the whole of an answer.",
             "schema": {"type": ["number", "null"], "minimum": 1, "default": 30},
         },
     }

@@ -18,6 +18,7 @@ from airflow_provider_mlworkflows.cli import main
 from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION, connections
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
+from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
 
 COMMAND = [sys.executable, "-m", "airflow_provider_mlworkflows.cli"]
 LISTENING = "listening on "
@@ -80,9 +81,11 @@ def test_printed_environment_leads_to_a_running_emulator(
 ) -> None:
     with Emulator() as emulator:
         assert main(["emulator", "--print-env", "--port", str(emulator.port)]) == 0
-        name, _, value = capsys.readouterr().out.strip().removeprefix("export ").partition("=")
-        monkeypatch.setenv(name, value.strip("'"))
+        for line in capsys.readouterr().out.splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            monkeypatch.setenv(name, value.strip("'"))
         assert ModelArtsHook().test_connection()[0]
+        assert PaiFlowHook().test_connection()[0]
 
 
 def test_environment_of_any_free_port_cannot_be_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,15 @@ PACKAGE_ROOT = Path(airflow_provider_mlworkflows.__file__).parent
 KINDS = ("hooks", "operators", "sensors", "triggers")
 """Modules that the services' modules build on; a DAG imports nothing from them."""
 
-SECRET_FIELDS = {"security_token", "iam_token"}
+CONNECTION_TYPES = {
+    "huawei_mlworkflows": "huawei_conn_id",
+    "alibaba_mlworkflows": "alibaba_conn_id",
+}
+"""Each connection type, and the argument that names a connection of it."""
+SECRET_FIELDS = {
+    "huawei_mlworkflows": {"security_token", "iam_token"},
+    "alibaba_mlworkflows": {"security_token", "bearer_token"},
+}
 
 IMPORT_AIRFLOW = f"""
 import airflow, json, sys
@@ -35,7 +43,7 @@ print(json.dumps(loaded))
 DRAW_CONNECTION_FORMS = f"""
 import json, sys
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
-forms = [form for form in HookMetaService.hook_meta_data() if form.connection_type == "huawei_mlworkflows"]
+forms = [form for form in HookMetaService.hook_meta_data() if form.connection_type == sys.argv[1]]
 loaded = sorted(name for name in sys.modules if name.split(".")[0] == {PACKAGE!r})
 print(json.dumps({{"forms": [form.model_dump(mode="json") for form in forms], "loaded": loaded}}))
 """
@@ -52,9 +60,9 @@ def info() -> dict[str, Any]:
     return get_provider_info()
 
 
-@pytest.fixture
-def connection_type(info: dict[str, Any]) -> dict[str, Any]:
-    (only,) = info["connection-types"]
+@pytest.fixture(params=CONNECTION_TYPES)
+def connection_type(info: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    (only,) = [each for each in info["connection-types"] if each["connection-type"] == request.param]
     assert isinstance(only, dict)
     return only
 
@@ -112,6 +120,10 @@ def test_each_integration_named_is_described(info: dict[str, Any]) -> None:
     assert {entry["integration-name"] for kind in KINDS for entry in info[kind]} == described
 
 
+def test_every_connection_type_is_described(info: dict[str, Any]) -> None:
+    assert {each["connection-type"] for each in info["connection-types"]} == CONNECTION_TYPES.keys()
+
+
 def test_each_call_returns_data_of_its_own(info: dict[str, Any]) -> None:
     info["connection-types"].clear()
 
@@ -159,8 +171,8 @@ def test_hook_agrees_with_the_declared_connection_type(connection_type: dict[str
     assert issubclass(hook, BaseHook)
     assert hook.conn_type == connection_type["connection-type"]
     assert hook.hook_name == connection_type["hook-name"]
-    assert hook.default_conn_name == "huawei_mlworkflows_default"
-    assert hook.conn_name_attr == "huawei_conn_id"
+    assert hook.default_conn_name == f"{hook.conn_type}_default"
+    assert hook.conn_name_attr == CONNECTION_TYPES[hook.conn_type]
     assert hook.conn_name_attr in inspect.signature(hook).parameters
 
 
@@ -197,9 +209,10 @@ def test_secrets_are_password_fields_that_airflow_masks(connection_type: dict[st
 
     masked = run_in_new_process(READ_MASKED_NAMES, tmp_path, json.dumps(sorted(fields)))
 
-    assert password_fields == SECRET_FIELDS
+    secrets = SECRET_FIELDS[connection_type["connection-type"]]
+    assert password_fields == secrets
     # A proxy's URL may hold a password: Airflow masks that one as well.
-    assert set(masked) == SECRET_FIELDS | {"proxy"}
+    assert set(masked) == secrets | {"proxy"}
 
 
 def test_importing_airflow_loads_the_description_only(provider_entry_point: EntryPoint, tmp_path: Path) -> None:
@@ -211,7 +224,7 @@ def test_importing_airflow_loads_the_description_only(provider_entry_point: Entr
 
 
 def test_connection_form_is_drawn_without_importing_the_hook(connection_type: dict[str, Any], tmp_path: Path) -> None:
-    drawn = run_in_new_process(DRAW_CONNECTION_FORMS, tmp_path)
+    drawn = run_in_new_process(DRAW_CONNECTION_FORMS, tmp_path, connection_type["connection-type"])
 
     assert drawn["loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]
     (form,) = drawn["forms"]

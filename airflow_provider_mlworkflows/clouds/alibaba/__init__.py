@@ -1,0 +1,1 @@
+"""Alibaba Cloud: signing, credentials and one module per service."""

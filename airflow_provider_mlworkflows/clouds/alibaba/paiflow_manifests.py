@@ -1,0 +1,158 @@
+"""Manifests of pipelines, checked before they are sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_yaml import parsed, plain, rendered
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
+
+API_VERSION = "core/v1"
+IDENTITY = ("provider", "identifier", "version")
+
+_STEP_REFERENCE = re.compile(r"\{\{\s*pipelines\.([^.\s}]+)\.")
+_INPUT_REFERENCE = re.compile(r"\{\{\s*inputs\.(parameters|artifacts)\.([^.\s}]+)\s*\}\}")
+
+Manifest = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""YAML text, the same as a mapping, or several such where components come before the pipeline itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredInputs:
+    """What a pipeline takes, by name."""
+
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """A manifest as YAML: text as it is, data rendered.
+
+    :raises InvalidInputError: if it is not YAML, or lacks what every pipeline has, or a step of it refers to a step
+        or an input that is not there.
+    """
+    documents = manifest_documents(manifest)
+    for document in documents[:-1]:
+        _check_spec(document, _name_of(document))
+    _check_entry(documents[-1])
+    return manifest if isinstance(manifest, str) else rendered(*documents)
+
+
+def manifest_documents(manifest: Manifest) -> list[dict[str, Any]]:
+    """The documents of a manifest; the last one is the pipeline.
+
+    :raises InvalidInputError: if it is not YAML, or one of them is no mapping.
+    """
+    if isinstance(manifest, str):
+        documents = parsed("The manifest", manifest)
+    elif isinstance(manifest, Mapping):
+        documents = [plain("The manifest", manifest)]
+    else:
+        documents = [plain("The manifest", document) for document in manifest]
+    if not documents:
+        raise InvalidInputError("The manifest is empty.")
+    for document in documents:
+        if not isinstance(document, dict):
+            raise InvalidInputError(
+                f"The manifest should be a mapping with apiVersion, metadata and spec, not {type(document).__name__}."
+            )
+    return documents
+
+
+def declared_inputs(manifest: Manifest) -> DeclaredInputs:
+    """What the pipeline of a manifest takes.
+
+    :raises InvalidInputError: if it is not YAML.
+    """
+    return _inputs_of(manifest_documents(manifest)[-1])
+
+
+def _inputs_of(document: Mapping[str, Any]) -> DeclaredInputs:
+    inputs = _mapping(_mapping(document.get("spec")).get("inputs"))
+    return DeclaredInputs(
+        {item["name"]: item for item in _items(inputs.get("parameters")) if "name" in item},
+        {item["name"]: item for item in _items(inputs.get("artifacts")) if "name" in item},
+    )
+
+
+def _check_entry(document: Mapping[str, Any]) -> None:
+    if document.get("apiVersion") != API_VERSION:
+        raise InvalidInputError(f"The manifest's apiVersion is {document.get('apiVersion')!r}, not {API_VERSION!r}.")
+    metadata, spec = document.get("metadata"), document.get("spec")
+    missing = [name for name in IDENTITY if not _mapping(metadata).get(name)]
+    if missing:
+        raise InvalidInputError(
+            f"The manifest's metadata lacks {', '.join(missing)}; the three of {', '.join(IDENTITY)} name a pipeline."
+        )
+    if not isinstance(spec, Mapping):
+        raise InvalidInputError("The manifest has no spec.")
+    _check_spec(document, "the pipeline")
+
+
+def _check_spec(document: Mapping[str, Any], where: str) -> None:
+    """Check the steps of a pipeline, and of those among them that are pipelines themselves."""
+    spec = _mapping(document.get("spec"))
+    if not isinstance(spec.get("pipelines", []), list):
+        raise InvalidInputError(f"The spec.pipelines of {where} should be a list of steps.")
+    steps = _items(spec.get("pipelines"))
+    names = [_name_of(step) for step in steps]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInputError(f"The manifest has several steps {name!r} in {where}.")
+    inputs = _inputs_of(document)
+    for name, step in zip(names, steps, strict=True):
+        own = _mapping(step.get("spec"))
+        _check_references(name, own, names, inputs, where)
+        if own.get("pipelines"):
+            _check_spec(step, f"step {name!r}")
+
+
+def _check_references(
+    name: str, spec: Mapping[str, Any], names: Sequence[str], inputs: DeclaredInputs, where: str
+) -> None:
+    outer = {key: value for key, value in spec.items() if key != "pipelines"}
+    texts = list(_texts(outer))
+    wanted = [str(each) for each in spec.get("dependencies") or ()]
+    wanted += [found for text in texts for found in _STEP_REFERENCE.findall(text)]
+    for step in wanted:
+        if step not in names and "pipelines" not in spec:
+            raise InvalidInputError(
+                f"Step {name!r} of the manifest refers to the step {step!r}, which {where} does not have. "
+                f"It has {', '.join(names)}."
+            )
+    if "inputs" in spec or "container" in spec:
+        return  # then {{inputs...}} means the step's own
+    for text in texts:
+        for kind, wanted_input in _INPUT_REFERENCE.findall(text):
+            if wanted_input not in getattr(inputs, kind):
+                raise InvalidInputError(
+                    f"Step {name!r} of the manifest refers to the input {wanted_input!r}, which is not among the "
+                    f"{kind} that {where} declares."
+                )
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _name_of(document: Mapping[str, Any]) -> str:
+    metadata = _mapping(document.get("metadata"))
+    return str(metadata.get("name") or metadata.get("guid") or metadata.get("identifier") or "")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _items(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

@@ -1,0 +1,336 @@
+"""What PAIFlow answers, in its own words.
+
+Read leniently: fields nobody documented are kept, a field may be missing or null, statuses are open text, JSON
+inside a text is decoded. Only what a reply would be useless without is required.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_pascal
+
+_LARGEST_EPOCH_SECONDS = 2e10
+
+
+def read_time(value: object) -> datetime | None:
+    """A point in time, to the minute, second or millisecond, or since the epoch; None for anything else.
+
+    Times without a zone are in UTC.
+    """
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    text = str(value).strip()
+    try:
+        number = float(text)
+        return datetime.fromtimestamp(number / 1000 if number > _LARGEST_EPOCH_SECONDS else number, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def decoded(value: object) -> Any:
+    """What a JSON text says, also if it was escaped once too often; any other text as it is."""
+    if not isinstance(value, str):
+        return value
+    for text in (value, value.replace('\\"', '"')):
+        try:
+            data = json.loads(text, parse_constant=_no_constant)
+        except ValueError:
+            continue
+        return decoded(data) if isinstance(data, str) and data != value else data
+    return value
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _decoded_mapping(value: object) -> object:
+    data = decoded(value)
+    return data if isinstance(data, Mapping) else {}
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
+
+
+Time = Annotated[datetime | None, BeforeValidator(read_time)]
+Decoded = Annotated[Any, BeforeValidator(decoded)]
+DecodedMapping = Annotated[dict[str, Any], BeforeValidator(_decoded_mapping)]
+Seconds = Annotated[float | None, BeforeValidator(_seconds)]
+
+
+class Reply(BaseModel):
+    """Base of everything read from PAIFlow. Null means the same as absent."""
+
+    model_config = ConfigDict(
+        alias_generator=to_pascal,
+        populate_by_name=True,
+        extra="allow",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        str_strip_whitespace=True,
+        protected_namespaces=(),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            return {name: value for name, value in data.items() if value is not None}
+        return data
+
+
+class Answer(Reply):
+    """A whole answer: an object that has at least one of the fields it is known for."""
+
+    request_id: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_something_known(cls, data: Any) -> Any:
+        known = {field.alias for field in cls.model_fields.values()} | set(cls.model_fields)
+        if isinstance(data, dict) and not known & data.keys():
+            raise ValueError("it has none of the fields of such an answer")
+        return data
+
+
+class CreatedRun(Answer):
+    """The id of a new run."""
+
+    pipeline_run_id: str = Field(min_length=1)
+
+
+class CreatedPipeline(Answer):
+    """The id of a new pipeline."""
+
+    pipeline_id: str = Field(min_length=1)
+
+
+class Rerun(Answer):
+    """The answer to a rerun. As documented it names no run, since the run keeps its id."""
+
+    pipeline_run_id: str = ""
+
+
+class PipelineRun(Reply):
+    """A run. ``node_id`` is its root node, "" right after creation; lists leave out manifest and arguments."""
+
+    pipeline_run_id: str = Field(min_length=1)
+    name: str = ""
+    status: str = ""
+    node_id: str = ""
+    pipeline_id: str = ""
+    workspace_id: str = ""
+    user_id: str = ""
+    parent_user_id: str = ""
+    message: str = ""
+    source_type: str = ""
+    source_id: str = ""
+    accessibility: str = ""
+    pipeline_run_uri: str = ""
+    manifest: str = ""
+    arguments: Decoded = None
+    options: DecodedMapping = {}
+    duration: Seconds = None
+    started_at: Time = None
+    finished_at: Time = None
+    gmt_create_time: Time = None
+    gmt_modified_time: Time = None
+
+
+class PipelineRuns(Answer):
+    """One page of runs. Do not page by ``total_count``."""
+
+    pipeline_runs: list[PipelineRun] = []
+    total_count: int | None = None
+
+
+class RunStatus(Reply):
+    """A run as the batch read shows it: without times and message."""
+
+    pipeline_run_id: str = Field(min_length=1)
+    status: str = ""
+    name: str = ""
+    user_id: str = ""
+    parent_user_id: str = ""
+    node_id: str = ""
+    source_id: str = ""
+    is_deleted: bool = False
+
+
+class RunNodeStatus(Reply):
+    """A node as the batch read shows it."""
+
+    pipeline_run_id: str = Field(min_length=1)
+    node_id: str = Field(min_length=1)
+    node_name: str = ""
+    status: str = ""
+    input_artifact_archived: bool | None = None
+    output_artifact_archived: bool | None = None
+    started_at: Time = None
+    finished_at: Time = None
+
+
+class RunOutput(Reply):
+    """An output as the batch read shows it; ``value`` is decoded."""
+
+    id: str = ""
+    name: str = ""
+    type: str = ""
+    metadata: DecodedMapping = {}
+    value: Decoded = None
+    producer: str = ""
+    node_id: str = ""
+    pipeline_run_id: str = ""
+    gmt_create_time: Time = None
+    expanded_artifact_index: int | None = None
+    expandable_artifact_name: str = ""
+
+
+class RunsStatus(Answer):
+    """What the batch read answers. A run that does not exist or may not be seen is just absent."""
+
+    pipeline_runs: list[RunStatus] = []
+    nodes: list[RunNodeStatus] = []
+    outputs: list[RunOutput] = []
+
+
+class NodeMetadata(Reply):
+    """What a node is. ``node_id`` is "" as long as it has not begun."""
+
+    node_id: str = ""
+    node_type: str = ""
+    name: str = ""
+    display_name: str = ""
+    provider: str = ""
+    identifier: str = ""
+    version: str = ""
+    related_node_ids: list[str] = []
+
+
+class NodeStatusInfo(Reply):
+    """How far a node is."""
+
+    status: str = ""
+    started_at: Time = None
+    finished_at: Time = None
+    progress: str = ""
+    message: str = ""
+    conditions: list[dict[str, Any]] = []
+
+
+class NodeSpec(Reply):
+    """A node's children, inputs and outputs."""
+
+    has_pipelines: bool = False
+    pipelines: list[Node] = []
+    dependencies: list[str] = []
+    inputs: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    when: str = ""
+    with_items: Any = None
+    with_param: Any = None
+    with_sequence: Any = None
+    parallelism: int | None = None
+
+
+class Node(Reply):
+    """A node of a run, with as many layers of children as were asked for."""
+
+    metadata: NodeMetadata = NodeMetadata()
+    spec: NodeSpec = Field(default_factory=lambda: NodeSpec())
+    status_info: NodeStatusInfo = NodeStatusInfo()
+
+
+class NodeAnswer(Answer, Node):
+    """A node as an answer of its own."""
+
+
+class NodeStatus(Reply):
+    """A node in the flat list."""
+
+    node_id: str = ""
+    node_name: str = ""
+    status: str = ""
+    started_at: Time = None
+    finished_at: Time = None
+    runtime_info: DecodedMapping = {}
+
+
+class NodeStatuses(Answer):
+    """A node and the layers below it, flat."""
+
+    status: list[NodeStatus] = []
+
+
+class NodeLogs(Answer):
+    """Some lines of a node's log, blanks kept. Do not page by ``total_count``."""
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    logs: list[str] = []
+    total_count: int | None = None
+
+
+class OutputInfo(Reply):
+    """What an output is and where; ``value`` is decoded."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+    metadata: DecodedMapping = {}
+    value: Decoded = None
+
+
+class NodeOutput(Reply):
+    """An output of a node."""
+
+    id: str = ""
+    name: str = ""
+    type: str = ""
+    node_id: str = ""
+    producer: str = ""
+    info: OutputInfo = OutputInfo()
+    gmt_create_time: Time = None
+    expanded_artifact_index: int | None = None
+    expandable_artifact_name: str = ""
+
+
+class NodeOutputs(Answer):
+    """One page of outputs. Do not page by ``total_count``."""
+
+    outputs: list[NodeOutput] = []
+    total_count: int | None = None
+
+
+class Pipeline(Reply):
+    """A stored pipeline; lists leave out the manifest."""
+
+    pipeline_id: str = Field(min_length=1)
+    provider: str = ""
+    identifier: str = ""
+    version: str = ""
+    uuid: str = ""
+    workspace_id: str = ""
+    manifest: str = ""
+    gmt_create_time: Time = None
+    gmt_modified_time: Time = None
+
+
+class Pipelines(Answer):
+    """One page of pipelines. Do not page by ``total_count``."""
+
+    pipelines: list[Pipeline] = []
+    total_count: int | None = None

@@ -1,0 +1,387 @@
+"""Alibaba Cloud PAI workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_inputs import Inputs, arguments_text
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import (
+    DeclaredInputs,
+    Manifest,
+    declared_inputs,
+    manifest_text,
+)
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
+    INITIAL_STATUS,
+    METRIC_TYPES,
+    START_GATE,
+    failed_leaves,
+    is_suspended,
+    leaves,
+    outputs_by_step,
+    run_of,
+    run_state,
+    start_gate,
+    steps_of,
+)
+from airflow_provider_mlworkflows.clouds.operation import Steps, operation
+from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
+    InvalidInputError,
+    MLWorkflowsError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from airflow_provider_mlworkflows.hooks import alibaba
+from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
+from airflow_provider_mlworkflows.hooks.paiflow_batches import BatchReader
+from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Step
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import NodeOutput, PipelineRun
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
+    from airflow_provider_mlworkflows.clouds.client import Client
+
+DEFAULT_CHUNK_SIZE = 50
+"""Runs per batch read. The service does not say how many it takes."""
+LOG_LINES = 50
+CONSOLE = "https://pai.console.aliyun.com/"
+SOURCE_TYPE = "SDK"
+
+
+class PaiFlowHook(PaiFlowApi, RunHook):
+    """Every operation of PAI workflows, and their runs in the words of every service.
+
+    Operations can be called, or awaited through ``aio``::
+
+        hook.get_pipeline_run(run_id)
+        await hook.get_pipeline_run.aio(run_id)
+
+    A run is known by its id alone: the ``workflow_id`` of a ref is handed back as it was given.
+
+    :param alibaba_conn_id: Airflow connection of type ``alibaba_mlworkflows`` or ``alibaba_cloud``.
+    :param region: overrides the connection's region, e.g. ``cn-hangzhou``.
+    :param workspace_id: overrides the connection's workspace.
+    :param chunk_size: runs per batch read; halved for as long as the service finds it too large.
+    :param options: as `RunHook` takes them.
+    """
+
+    conn_name_attr = alibaba.CONN_NAME_ATTR
+    default_conn_name = alibaba.DEFAULT_CONN_NAME
+    conn_type = alibaba.CONN_TYPE
+    hook_name = alibaba.HOOK_NAME
+    foreign_conn_types = alibaba.FOREIGN_CONN_TYPES
+
+    def __init__(
+        self,
+        alibaba_conn_id: str = alibaba.DEFAULT_CONN_NAME,
+        *,
+        region: str | None = None,
+        workspace_id: str | None = None,
+        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        **options: Any,
+    ) -> None:
+        super().__init__(alibaba_conn_id, **options)
+        self.region = region
+        self.workspace_id = workspace_id
+        self.chunk_size = chunk_size
+        self._read_logs: set[tuple[str, datetime | None]] = set()
+
+    @cached_property
+    def reader(self) -> BatchReader:
+        """Reads statuses in chunks."""
+        return BatchReader(self, self.chunk_size, self.clock, self._run_url)
+
+    def client_for(self, fields: ConnectionFields) -> Client:
+        """Make the client for PAIFlow in the connection's region.
+
+        :raises ConfigurationError: if the connection's fields do not make sense.
+        """
+        return alibaba.alibaba_client(
+            fields,
+            "paiflow",
+            "PAIFlow",
+            region=self.region,
+            workspace_id=self.workspace_id,
+            timeout=self.timeout,
+            patience=self.patience,
+            clock=self.clock,
+        )
+
+    def test_connection(self) -> tuple[bool, str]:
+        """List one run (ListPipelineRuns), and say what to change if that does not work.
+
+        It is asked once, and given up after ten seconds without an answer.
+        """
+        try:
+            client = (hook := self.brief()).client
+            runs = hook.list_pipeline_runs(page_number=1, page_size=1)
+        except PermissionDeniedError as error:
+            return False, f"{error} Listing runs needs the RAM action paiflow:ListPipelineRuns."
+        except MLWorkflowsError as error:
+            return False, str(error)
+        region = f" in region {client.region}" if client.region else ""
+        return True, f"PAIFlow answers at {client.service.endpoint}{region}; {runs.total_count or 0} runs are visible."
+
+    # Reading runs
+
+    @operation
+    def get_run(self, ref: RunRef) -> Steps[Run]:
+        """Read a run with its nodes, and what it has put out once it is over.
+
+        (GetPipelineRun, GetPipelineRunNode, ListPipelineRunNodeOutputs)
+
+        :raises NotFoundError: if there is no such run.
+        """
+        run = yield from self.get_pipeline_run.steps(ref.run_id)
+        nodes = yield from self._nodes(run)
+        outputs = {}
+        if run.node_id and run_state(run.status).is_terminal:
+            outputs = outputs_by_step((yield from self._outputs(run)), steps_of(nodes))
+        return run_of(run, nodes, ref=ref, url=self._url(run), now=self.clock.time(), outputs=outputs)
+
+    def _nodes(self, run: PipelineRun) -> Steps[list[PlacedNode]]:
+        """All nodes of a run; none as long as it has no root, or does not show it yet."""
+        if not run.node_id:
+            return []
+        try:
+            return (yield from self.iter_pipeline_run_nodes.steps(run.pipeline_run_id, run.node_id))
+        except NotFoundError:
+            return []
+
+    def _outputs(self, run: PipelineRun) -> Steps[list[NodeOutput]]:
+        """All that a run has put out. It is what it is without them, so a refusal is only noted."""
+        try:
+            return (yield from self.iter_pipeline_run_node_outputs.steps(run.pipeline_run_id, run.node_id))
+        except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
+            self.log.warning("The outputs of run %s cannot be read. %s", run.pipeline_run_id, error)
+            return []
+
+    @operation
+    def get_runs(self, refs: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
+        """Read the statuses of several runs, many in one request (ListPipelineRunsStatus).
+
+        Steps do not show. A run that the answer lacks is read by itself (GetPipelineRun).
+        """
+        return (yield from self.reader.read(refs))
+
+    def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        """Divide refs into groups of the chunk size."""
+        return self.reader.chunks(refs)
+
+    # Acting on runs
+
+    @operation
+    def start_run(
+        self,
+        *,
+        pipeline_id: str | None = None,
+        manifest: Manifest | None = None,
+        parameters: Inputs = (),
+        artifacts: Inputs = (),
+        arguments: str | None = None,
+        name: str | None = None,
+        workspace_id: str | None = None,
+        source_id: str | None = None,
+        options: Mapping[str, Any] | str | None = None,
+        accessibility: str | None = None,
+        no_confirm_required: bool = True,
+    ) -> Steps[Run]:
+        """Start a stored pipeline or a manifest (CreatePipelineRun).
+
+        Arguments as `create_pipeline_run` takes them; ``source_id`` is the marker that `find_run` looks for.
+        """
+        created = yield from self.create_pipeline_run.steps(
+            pipeline_id=pipeline_id,
+            manifest=manifest,
+            parameters=parameters,
+            artifacts=artifacts,
+            arguments=arguments,
+            name=name,
+            workspace_id=workspace_id,
+            no_confirm_required=no_confirm_required,
+            source_type=SOURCE_TYPE,
+            source_id=source_id,
+            options=options,
+            accessibility=accessibility,
+        )
+        run_id = created.pipeline_run_id
+        return Run(
+            ref=RunRef(pipeline_id or "", run_id),
+            state=RunState.ACTIVE if no_confirm_required else RunState.WAITING,
+            status=INITIAL_STATUS,
+            steps=() if no_confirm_required else (start_gate(INITIAL_STATUS),),
+            name=name or "",
+            url=self._run_url(run_id, workspace_id),
+            has_steps=not no_confirm_required,
+        )
+
+    @operation
+    def checked_arguments(
+        self,
+        *,
+        pipeline_id: str | None = None,
+        manifest: Manifest | None = None,
+        parameters: Inputs = (),
+        artifacts: Inputs = (),
+        arguments: str | None = None,
+    ) -> Steps[str | None]:
+        """The arguments of a run as YAML, checked against what the pipeline declares (GetPipeline).
+
+        :raises InvalidInputError: if the manifest cannot be right, or the arguments do not fit it.
+        :raises NotFoundError: if there is no such pipeline.
+        """
+        if (pipeline_id is None) == (manifest is None):
+            raise InvalidInputError("A run needs either a pipeline_id or a manifest, not both and not neither.")
+        declared: DeclaredInputs | None
+        if pipeline_id is not None:
+            pipeline = yield from self.get_pipeline.steps(pipeline_id)
+            declared = _declared_or_unknown(pipeline.manifest)
+        else:
+            declared = declared_inputs(manifest_text(manifest or ""))
+        return arguments_text(parameters, artifacts, arguments, declared=declared)
+
+    @operation
+    def find_run(self, source_id: str, *, workflow_id: str = "", workspace_id: str | None = None) -> Steps[Run | None]:
+        """The newest run with a ``SourceId`` (ListPipelineRuns), None if there is none.
+
+        :param workflow_id: for the ref of the run.
+        """
+        page = yield from self.list_pipeline_runs.steps(
+            source_id=source_id,
+            workspace_id=workspace_id,
+            sort_by="GmtCreateTime",
+            order="DESC",
+            page_number=1,
+            page_size=10,
+        )
+        for run in page.pipeline_runs:
+            if run.source_id == source_id:
+                ref = RunRef(workflow_id, run.pipeline_run_id)
+                return run_of(run, None, ref=ref, url=self._url(run), now=self.clock.time())
+        return None
+
+    @operation
+    def stop_run(self, ref: RunRef) -> Steps[bool]:
+        """Terminate a run (TerminatePipelineRun), also a suspended one.
+
+        :returns: False if it was over or stopping already, so that nothing was sent.
+        """
+        run = yield from self.get_pipeline_run.steps(ref.run_id)
+        if _is_settled(run):
+            return False
+        try:
+            yield from self.terminate_pipeline_run.steps(ref.run_id)
+        except (BadRequestError, PermissionDeniedError):
+            # It may have ended between the two requests.
+            run = yield from self.get_pipeline_run.steps(ref.run_id)
+            if _is_settled(run):
+                return False
+            raise
+        return True
+
+    @operation
+    def continue_step(self, run: Run, step: Step, inputs: Mapping[str, Any]) -> Steps[None]:
+        """Start a run that was created unstarted (StartPipelineRun): its gate is the step ``start``.
+
+        :param inputs: must be empty; nodes take no inputs while a run goes on.
+        :raises InvalidInputError: for any other step, since nodes of PAIFlow do not wait for people.
+        :raises ApiError: if the service refuses.
+        """
+        if step.name != START_GATE or not step.is_gate:
+            raise InvalidInputError(
+                f"Step {step.name} cannot be continued: nodes of PAIFlow never wait for a person. Only a run that was "
+                f"created unstarted can be started, by the name {START_GATE!r}."
+            )
+        if inputs:
+            raise InvalidInputError("Starting a run takes no inputs; give its arguments when it is created.")
+        yield from self.start_pipeline_run.steps(run.ref.run_id)
+
+    @operation
+    def repair_run(self, run: Run) -> Steps[RunRef]:
+        """Run the failed nodes of a run again (RerunPipelineRun), within the same run.
+
+        :returns: what to watch now: the same run, unless the service names another.
+        :raises ApiError: if the service refuses.
+        """
+        rerun = yield from self.rerun_pipeline_run.steps(run.ref.run_id)
+        return RunRef(run.ref.workflow_id, rerun.pipeline_run_id or run.ref.run_id)
+
+    # What runs leave behind
+
+    @operation
+    def get_failure_log(self, run: Run) -> Steps[str]:
+        """The last 50 log lines of each node that failed by itself (ListPipelineRunNodeLogs)."""
+        parts = []
+        for step in failed_leaves(run.steps):
+            try:
+                newest = yield from self.list_pipeline_run_node_logs.steps(
+                    run.ref.run_id, step.id, offset=0, page_size=LOG_LINES, reverse=True
+                )
+            except NotFoundError:
+                continue  # it failed before it had written any
+            lines = [line.rstrip() for line in reversed(newest.logs[:LOG_LINES])]
+            if lines:
+                parts.append("\n".join((f"Last log lines of step {step.name}:", *lines)))
+        return "\n".join(parts)
+
+    @operation
+    def get_new_log(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
+        """The lines that the nodes of a run have logged since (ListPipelineRunNodeLogs), node after node.
+
+        A node that is over is left out once nothing new has come from it.
+        """
+        known = dict(cursor)
+        lines: list[tuple[str, str]] = []
+        for step in leaves(run.steps):
+            end = (step.id, step.updated_at)
+            if step.started_at is None or end in self._read_logs:
+                continue
+            fresh = yield from self._log_since(run.ref, step, known.get(step.id, 0))
+            lines += [(step.name, line.rstrip()) for line in fresh]
+            known[step.id] = known.get(step.id, 0) + len(fresh)
+            if not fresh and step.state.is_terminal:
+                self._read_logs.add(end)
+        return NewLog(tuple(lines), known)
+
+    def _log_since(self, ref: RunRef, step: Step, offset: int) -> Steps[list[str]]:
+        try:
+            return (yield from self.iter_pipeline_run_node_logs.steps(ref.run_id, step.id, offset=offset))
+        except NotFoundError:
+            return []  # it has not written any yet
+
+    @operation
+    def get_metrics(self, run: Run) -> Steps[Mapping[str, Any]]:
+        """Metrics and evaluations by step and output (ListPipelineRunNodeOutputs)."""
+        shown = yield from self.get_pipeline_run.steps(run.ref.run_id)
+        if not shown.node_id:
+            return {}
+        outputs = yield from self.iter_pipeline_run_node_outputs.steps(run.ref.run_id, shown.node_id)
+        measured = outputs_by_step((each for each in outputs if each.type in METRIC_TYPES), run.steps)
+        return {step: {name: each["value"] for name, each in found.items()} for step, found in measured.items()}
+
+    def _url(self, run: PipelineRun) -> str:
+        return self._run_url(run.pipeline_run_id, run.workspace_id)
+
+    def _run_url(self, run_id: str, workspace_id: str | None = None) -> str:
+        """Where the console shows a run; "" if the region is not known. Needs the connection, once it was used."""
+        region = self.client.region
+        workspace = workspace_id or alibaba.workspace_of(self.client)
+        return f"{CONSOLE}?regionId={region}&workspaceId={workspace}#/studio/task/detail/{run_id}" if region else ""
+
+
+def _is_settled(run: PipelineRun) -> bool:
+    state = run_state(run.status)
+    return state is RunState.STOPPING or (state.is_terminal and not is_suspended(run.status))
+
+
+def _declared_or_unknown(manifest: str) -> DeclaredInputs | None:
+    """What a stored pipeline takes; None if its manifest is in a form nobody documented."""
+    try:
+        return declared_inputs(manifest)
+    except InvalidInputError:
+        return None

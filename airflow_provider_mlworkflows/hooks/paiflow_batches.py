@@ -1,0 +1,123 @@
+"""Reading the statuses of many PAIFlow runs with few requests."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import glance_of, is_initialized, run_of
+from airflow_provider_mlworkflows.exceptions import (
+    ApiError,
+    BadRequestError,
+    MLWorkflowsError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from airflow_provider_mlworkflows.runs import Run, RunRef
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clock import Clock
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import RunStatus
+    from airflow_provider_mlworkflows.clouds.operation import Steps
+
+log = logging.getLogger(__name__)
+
+_TOO_LARGE = re.compile(r"too\s*(many|large|long|big)|exceed|limit|maxim", re.IGNORECASE)
+
+Reading = Run | MLWorkflowsError
+
+
+class BatchReader:
+    """Reads statuses of runs in chunks, and learns how large they may be.
+
+    :param api: sends the requests.
+    :param chunk_size: runs per request to begin with.
+    :param clock: where time comes from.
+    :param url_of: a run's page in the console, by its id and workspace.
+    """
+
+    def __init__(self, api: PaiFlowApi, chunk_size: int, clock: Clock, url_of: Callable[[str, str], str]) -> None:
+        self.api = api
+        self.chunk_size = chunk_size
+        self._clock = clock
+        self._url_of = url_of
+        self._created: dict[str, float] = {}
+
+    def chunks(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        """Divide refs into groups of the chunk size."""
+        return [refs[start : start + self.chunk_size] for start in range(0, len(refs), self.chunk_size)]
+
+    def read(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
+        """For each ref its run without steps, or the error that concerns it (ListPipelineRunsStatus).
+
+        A chunk that is refused as too large is halved, and so are all later ones. One that is refused for another
+        reason is halved until the run is found that it is refused for. What is absent from the answer is read by
+        itself (GetPipelineRun).
+        """
+        readings: dict[RunRef, Reading] = {}
+        pending = self.chunks(refs)
+        while pending:
+            chunk = pending.pop(0)
+            if len(chunk) > self.chunk_size:
+                pending[:0] = self.chunks(chunk)
+                continue
+            try:
+                readings |= yield from self._statuses(chunk)
+            except PermissionDeniedError as error:
+                log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
+                readings |= yield from self._one_by_one(chunk)
+            except (BadRequestError, NotFoundError) as error:
+                if len(chunk) == 1:
+                    readings |= yield from self._one_by_one(chunk)
+                else:
+                    pending[:0] = self._halves(chunk, error)
+            except MLWorkflowsError as error:
+                readings |= dict.fromkeys(chunk, error)
+        return readings
+
+    def _halves(self, chunk: Sequence[RunRef], error: ApiError) -> list[Sequence[RunRef]]:
+        half = (len(chunk) + 1) // 2
+        if error.status in (413, 414) or _TOO_LARGE.search(f"{error.code} {error}"):
+            self.chunk_size = min(self.chunk_size, half)
+            log.warning("%d runs in one read are too many; asking for %d. %s", len(chunk), self.chunk_size, error)
+        return [chunk[:half], chunk[half:]]
+
+    def _statuses(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
+        answer = yield from self.api.list_pipeline_runs_status.steps(run_ids=dict.fromkeys(ref.run_id for ref in refs))
+        found = {status.pipeline_run_id: status for status in answer.pipeline_runs}
+        readings: dict[RunRef, Reading] = {}
+        for ref in refs:
+            status = found.get(ref.run_id)
+            readings[ref] = yield from (self._brief(ref) if status is None else self._glance(ref, status))
+        return readings
+
+    def _glance(self, ref: RunRef, status: RunStatus) -> Steps[Reading]:
+        """A run as the batch read shows it, which does not tell how long it has been waiting for its start."""
+        if status.is_deleted:
+            return NotFoundError(f"PAIFlow says that run {ref.run_id} has been deleted.", status=200)
+        if not is_initialized(status.status):
+            self._created.pop(ref.run_id, None)
+        elif ref.run_id not in self._created:
+            return (yield from self._brief(ref))
+        url = self._url_of(ref.run_id, "")
+        return glance_of(status, ref=ref, url=url, now=self._clock.time(), created=self._created.get(ref.run_id))
+
+    def _one_by_one(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
+        readings: dict[RunRef, Reading] = {}
+        for ref in refs:
+            readings[ref] = yield from self._brief(ref)
+        return readings
+
+    def _brief(self, ref: RunRef) -> Steps[Reading]:
+        """A run without its nodes (GetPipelineRun), or the error that concerns it alone."""
+        try:
+            run = yield from self.api.get_pipeline_run.steps(ref.run_id)
+        except MLWorkflowsError as error:
+            return error
+        now = self._clock.time()
+        if is_initialized(run.status):
+            self._created[ref.run_id] = run.gmt_create_time.timestamp() if run.gmt_create_time else now
+        return run_of(run, None, ref=ref, url=self._url_of(ref.run_id, run.workspace_id), now=now)

@@ -1,0 +1,409 @@
+"""What the hook makes of PAIFlow, and how few requests it needs; the service is a function of each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey, AlibabaAccount
+from airflow_provider_mlworkflows.clouds.alibaba.errors import read_refusal
+from airflow_provider_mlworkflows.clouds.client import Client, Patience
+from airflow_provider_mlworkflows.clouds.replies import Service
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    BadRequestError,
+    InvalidInputError,
+    NotFoundError,
+    ServerError,
+)
+from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+from tests.clouds.paiflow_support import PIPELINE, RUN, AnsweringNetwork, node
+from tests.clouds.support import FakeClock, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
+
+Answers = dict[str, Any]
+REF = RunRef(PIPELINE, RUN)
+FINE = {"RequestId": "r"}
+
+
+def refused(code: str, status: int = 400, text: str = "m") -> WireReply:
+    return json_reply({"Code": code, "Message": text, "RequestId": "r"}, status=status)
+
+
+def shown(status: str, **fields: Any) -> Answers:
+    return {"RequestId": "r", "PipelineRunId": RUN, "Status": status, "NodeId": "root", **fields}
+
+
+class Bench:
+    """A hook, and a service that answers each operation with the next of its replies, the last one for ever."""
+
+    def __init__(self, answers: Answers | Callable[[WireRequest], WireReply], **options: Any) -> None:
+        self.clock = FakeClock()
+        self.wire = AnsweringNetwork(answer=answers if callable(answers) else self._next)
+        self._answers = answers if not callable(answers) else {}
+        self.hook = PaiFlowHook(clock=self.clock, **options)
+        self.hook.__dict__["client"] = Client(
+            Service("PAIFlow", "https://paiflow.example.com", read_refusal),
+            AlibabaAccount(AccessKey("ak", "sk-of-nobody"), "84321"),
+            region="cn-hangzhou",
+            connectivity=self.wire,
+            patience=Patience(attempts=1),
+            clock=self.clock,
+        )
+
+    def _next(self, request: WireRequest) -> WireReply:
+        reply = self._answers[request.headers["x-acs-action"]]
+        if isinstance(reply, list):
+            reply = reply.pop(0) if len(reply) > 1 else reply[0]
+        return json_reply(reply) if isinstance(reply, dict) else reply
+
+    def body(self, number: int = -1) -> Any:
+        """The body of a request."""
+        return json.loads(self.wire.sent[number].content)
+
+
+class TestGetRun:
+    TREE = node(RUN, "Running", node("read"), node("loop", "Running", node("train", "Running"), kind="Loop"))
+
+    def test_with_nodes_at_any_depth_and_without_the_root(self) -> None:
+        bench = Bench({"GetPipelineRun": shown("Running"), "GetPipelineRunNode": self.TREE})
+
+        run = bench.hook.get_run(REF)
+
+        assert (run.ref, run.state) == (REF, RunState.ACTIVE)
+        assert [step.name for step in run.steps] == ["read", "loop", "loop/train"]
+        assert run.url == (
+            f"https://pai.console.aliyun.com/?regionId=cn-hangzhou&workspaceId=84321#/studio/task/detail/{RUN}"
+        )
+        assert bench.wire.operations() == ["GetPipelineRun", "GetPipelineRunNode"]
+
+    def test_in_an_event_loop(self) -> None:
+        bench = Bench({"GetPipelineRun": shown("Running"), "GetPipelineRunNode": self.TREE})
+        assert asyncio.run(bench.hook.get_run.aio(REF)).state is RunState.ACTIVE
+
+    def test_before_it_has_a_root(self) -> None:
+        run = Bench({"GetPipelineRun": shown("ReadyToSchedule", NodeId="")}).hook.get_run(REF)
+        assert (run.state, run.steps) == (RunState.ACTIVE, ())
+
+    def test_whose_root_is_not_to_be_seen_yet(self) -> None:
+        bench = Bench({"GetPipelineRun": shown("Running"), "GetPipelineRunNode": refused("200300002", 404)})
+        assert bench.hook.get_run(REF).steps == ()
+
+    def test_that_is_over_has_its_outputs(self) -> None:
+        model = {"Name": "model", "Type": "Model", "NodeId": "node-read", "Info": {"value": '{"location": "x"}'}}
+        bench = Bench(
+            {
+                "GetPipelineRun": shown("Succeeded"),
+                "GetPipelineRunNode": node(RUN, "Succeeded", node("read")),
+                "ListPipelineRunNodeOutputs": [{"Outputs": [model]}, {"Outputs": []}],
+            }
+        )
+        assert bench.hook.get_run(REF).outputs == {
+            "read": {"model": {"type": "Model", "value": {"location": "x"}, "metadata": {}}}
+        }
+
+    def test_is_what_it_is_without_outputs_that_may_not_be_read(self) -> None:
+        bench = Bench(
+            {
+                "GetPipelineRun": shown("Succeeded"),
+                "GetPipelineRunNode": node(RUN, "Succeeded"),
+                "ListPipelineRunNodeOutputs": refused("NoPermission", 403),
+            }
+        )
+        run = bench.hook.get_run(REF)
+        assert (run.state, run.outputs) == (RunState.SUCCEEDED, {})
+
+    def test_that_does_not_exist(self) -> None:
+        with pytest.raises(NotFoundError):
+            Bench({"GetPipelineRun": refused("InvalidPipelineRun.NotFound", 404)}).hook.get_run(REF)
+
+    def test_an_unknown_access_key_is_not_taken_for_a_missing_run(self) -> None:
+        with pytest.raises(AuthenticationError):
+            Bench({"GetPipelineRun": refused("InvalidAccessKeyId.NotFound", 404)}).hook.get_run(REF)
+
+
+def runs(number: int) -> list[RunRef]:
+    return [RunRef("", f"flow-{i}") for i in range(number)]
+
+
+class Statuses:
+    """The batch read of a service that is particular about what it is asked."""
+
+    def __init__(
+        self, *, bad: str = "", limit: int = 10**9, size_error: WireReply | None = None, missing: tuple[str, ...] = ()
+    ) -> None:
+        self.bad = bad
+        self.limit = limit
+        self.size_error = size_error or refused("InvalidParameter", text="PipelineRuns exceeds the limit")
+        self.missing = missing
+        self.sizes: list[int] = []
+
+    def __call__(self, request: WireRequest) -> WireReply:
+        if request.headers["x-acs-action"] == "GetPipelineRun":
+            run_id = request.url.rpartition("/")[2]
+            known = run_id not in (self.bad, *self.missing[1:])
+            return json_reply(shown("Running", PipelineRunId=run_id)) if known else refused("RunNotFound", 404)
+        wanted = json.loads(request.content)["PipelineRuns"]
+        self.sizes.append(len(wanted))
+        if len(wanted) > self.limit:
+            return self.size_error
+        if self.bad in wanted:
+            return refused("200300003", text=f"{self.bad} is malformed")
+        seen = [{"PipelineRunId": run, "Status": "Running"} for run in wanted if run not in self.missing]
+        return json_reply({"RequestId": "r", "PipelineRuns": seen})
+
+
+class TestGetRuns:
+    @pytest.mark.parametrize(
+        ("options", "sizes"), [({"chunk_size": 50}, [50] * 20), ({"chunk_size": 300}, [300, 300, 300, 100])]
+    )
+    def test_a_thousand_in_as_many_requests_as_there_are_chunks(self, options: Answers, sizes: list[int]) -> None:
+        service = Statuses()
+        bench = Bench(service, **options)
+
+        readings = bench.hook.get_runs(runs(1000))
+
+        assert service.sizes == sizes
+        assert len(bench.hook.batches(runs(1000))) == len(sizes)
+        assert {type(reading) for reading in readings.values()} == {Run}
+        assert list(readings) == runs(1000)
+
+    @pytest.mark.parametrize(
+        "error",
+        [refused("InvalidParameter", text="exceeds the limit"), refused("X", 413), refused("TooManyRuns")],
+    )
+    def test_a_chunk_that_is_too_large_is_halved_for_good(self, error: WireReply) -> None:
+        service = Statuses(limit=20, size_error=error)
+        bench = Bench(service, chunk_size=50)
+
+        readings = bench.hook.get_runs(runs(100))
+
+        assert all(isinstance(reading, Run) for reading in readings.values())
+        assert len(readings) == 100
+        assert service.sizes[:3] == [50, 25, 13]
+        service.sizes.clear()
+        bench.hook.get_runs(runs(100))
+        assert service.sizes == [13] * 7 + [9]
+
+    @pytest.mark.parametrize("bad", ["flow-0", "flow-17", "flow-49"])
+    def test_a_bad_id_fails_for_its_owner_only(self, bad: str) -> None:
+        service = Statuses(bad=bad)
+        bench = Bench(service, chunk_size=50)
+
+        readings = bench.hook.get_runs(runs(50))
+
+        assert [ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)] == [bad]
+        assert len(service.sizes) <= 13
+        assert bench.hook.reader.chunk_size == 50
+
+    def test_what_is_missing_from_the_answer_is_read_by_itself(self) -> None:
+        bench = Bench(Statuses(missing=("flow-1", "flow-2")))
+
+        readings = bench.hook.get_runs(runs(4))
+
+        assert isinstance(readings[RunRef("", "flow-1")], Run)
+        assert isinstance(readings[RunRef("", "flow-2")], NotFoundError)
+        assert bench.wire.operations() == ["ListPipelineRunsStatus", "GetPipelineRun", "GetPipelineRun"]
+
+    def test_a_deleted_one_is_gone(self) -> None:
+        seen = {"PipelineRunId": RUN, "Status": "Succeeded", "IsDeleted": True}
+        reading = Bench({"ListPipelineRunsStatus": {"PipelineRuns": [seen]}}).hook.get_runs([REF])[REF]
+        assert isinstance(reading, NotFoundError)
+        assert "deleted" in str(reading)
+
+    def test_an_id_that_two_refs_have_is_asked_for_once(self) -> None:
+        bench = Bench(Statuses())
+        refs = [RunRef("", "flow-1"), RunRef("p", "flow-1")]
+        assert list(bench.hook.get_runs(refs)) == refs
+        assert bench.body()["PipelineRuns"] == ["flow-1"]
+
+    def test_without_permission_for_the_batch_each_is_read_by_itself(self) -> None:
+        bench = Bench({"ListPipelineRunsStatus": refused("NoPermission", 403), "GetPipelineRun": shown("Running")})
+        readings = bench.hook.get_runs(runs(3))
+        assert all(isinstance(reading, Run) for reading in readings.values())
+        assert len(bench.wire.sent) == 4
+
+    def test_the_trouble_of_a_chunk_is_that_of_its_runs_only(self) -> None:
+        broken = refused("InternalError", 500)
+        good = {"PipelineRuns": [{"PipelineRunId": f"flow-{i}", "Status": "Running"} for i in (2, 3)]}
+        readings = Bench({"ListPipelineRunsStatus": [broken, good]}, chunk_size=2).hook.get_runs(runs(4))
+        kinds = [type(reading) for reading in readings.values()]
+        assert kinds == [ServerError, ServerError, Run, Run]
+
+    def test_the_start_of_an_initialized_one_is_waited_for_a_minute(self) -> None:
+        glance = {"PipelineRuns": [{"PipelineRunId": RUN, "Status": "Initialized"}]}
+        created = shown("Initialized", NodeId="", GmtCreateTime="2026-01-15T11:59:30Z")
+        bench = Bench({"ListPipelineRunsStatus": glance, "GetPipelineRun": created})
+        states = []
+        for _ in range(4):
+            (reading,) = bench.hook.get_runs([REF]).values()
+            assert isinstance(reading, Run)
+            states.append(reading.state)
+            bench.clock.now += 20
+        assert states == [RunState.ACTIVE, RunState.ACTIVE, RunState.WAITING, RunState.WAITING]
+        assert bench.wire.operations().count("GetPipelineRun") == 1
+
+
+class TestActions:
+    def test_start(self) -> None:
+        bench = Bench({"CreatePipelineRun": {"PipelineRunId": RUN}})
+
+        run = bench.hook.start_run(pipeline_id=PIPELINE, parameters={"a": 1}, source_id="marker", name="n")
+
+        assert (run.ref, run.state, run.name, run.has_steps) == (REF, RunState.ACTIVE, "n", False)
+        assert RUN in run.url
+        body = bench.body()
+        assert yaml.safe_load(body.pop("Arguments")) == {"arguments": {"parameters": [{"name": "a", "value": 1}]}}
+        assert body == {
+            "PipelineId": PIPELINE, "Name": "n", "NoConfirmRequired": True, "SourceType": "SDK", "SourceId": "marker",
+            "WorkspaceId": "84321",
+        }  # fmt: skip
+
+    def test_one_created_unstarted_waits_at_once(self) -> None:
+        bench = Bench({"CreatePipelineRun": {"PipelineRunId": RUN}, "StartPipelineRun": FINE})
+
+        run = bench.hook.start_run(pipeline_id=PIPELINE, no_confirm_required=False)
+
+        assert run.state is RunState.WAITING
+        (gate,) = run.waiting_steps
+        bench.hook.continue_step(run, gate, {})
+        assert bench.wire.operations() == ["CreatePipelineRun", "StartPipelineRun"]
+
+    def test_no_other_step_can_be_continued(self) -> None:
+        bench = Bench({})
+        run = Run(REF, RunState.ACTIVE, "Running")
+        gate = Step("start", "start", RunState.WAITING, "Initialized", is_gate=True)
+        for step, inputs in ((Step("n", "train", RunState.ACTIVE, "Running"), {}), (gate, {"a": 1})):
+            with pytest.raises(InvalidInputError):
+                bench.hook.continue_step(run, step, inputs)
+
+    @pytest.mark.parametrize(("marker", "found"), [("marker", True), ("mark", False)])
+    def test_find_by_the_exact_marker(self, marker: str, found: bool) -> None:
+        bench = Bench({"ListPipelineRuns": {"PipelineRuns": [shown("Running", SourceId="marker")]}})
+
+        run = bench.hook.find_run(marker, workflow_id=PIPELINE)
+
+        assert (run is not None) is found
+        assert run is None or run.ref == REF
+        assert f"SourceId={marker}" in bench.wire.sent[0].url
+        assert "WorkspaceId=84321" in bench.wire.sent[0].url
+
+    @pytest.mark.parametrize("status", ["Initialized", "Running", "Suspended", "Unknown"])
+    def test_stop(self, status: str) -> None:
+        bench = Bench({"GetPipelineRun": shown(status), "TerminatePipelineRun": FINE})
+        assert bench.hook.stop_run(REF) is True
+        assert bench.wire.operations() == ["GetPipelineRun", "TerminatePipelineRun"]
+
+    @pytest.mark.parametrize("status", ["Terminating", "Terminated", "Succeeded", "Failed", "Skipped"])
+    def test_stop_of_what_is_over(self, status: str) -> None:
+        bench = Bench({"GetPipelineRun": shown(status)})
+        assert bench.hook.stop_run(REF) is False
+        assert bench.wire.operations() == ["GetPipelineRun"]
+
+    def test_stop_of_what_ends_meanwhile(self) -> None:
+        answers = {
+            "GetPipelineRun": [shown("Running"), shown("Succeeded")],
+            "TerminatePipelineRun": refused("200300004"),
+        }
+        assert Bench(answers).hook.stop_run(REF) is False
+
+    def test_stop_that_is_refused(self) -> None:
+        with pytest.raises(BadRequestError):
+            Bench({"GetPipelineRun": shown("Running"), "TerminatePipelineRun": refused("200300004")}).hook.stop_run(REF)
+
+    @pytest.mark.parametrize(("answer", "run_id"), [(FINE, RUN), ({"PipelineRunId": "flow-new"}, "flow-new")])
+    def test_repair_keeps_the_run_unless_the_service_names_another(self, answer: Answers, run_id: str) -> None:
+        bench = Bench({"RerunPipelineRun": answer})
+        assert bench.hook.repair_run(Run(REF, RunState.FAILED, "Failed")) == RunRef(PIPELINE, run_id)
+
+    def test_arguments_are_checked_against_a_stored_pipeline(self) -> None:
+        manifest = {"spec": {"inputs": {"parameters": [{"name": "rounds", "type": "Int"}]}}}
+        stored = {"PipelineId": PIPELINE, "Manifest": yaml.safe_dump(manifest)}
+        bench = Bench({"GetPipeline": stored})
+
+        text = bench.hook.checked_arguments(pipeline_id=PIPELINE, parameters={"rounds": "3"})
+
+        assert yaml.safe_load(text or "")["arguments"]["parameters"] == [{"name": "rounds", "value": 3}]
+        with pytest.raises(InvalidInputError, match="Did you mean 'rounds'"):
+            bench.hook.checked_arguments(pipeline_id=PIPELINE, parameters={"round": 3})
+
+    def test_arguments_of_a_pipeline_in_an_unknown_form_are_left_to_the_service(self) -> None:
+        bench = Bench({"GetPipeline": {"PipelineId": PIPELINE, "Manifest": "<odd>: ["}})
+        assert bench.hook.checked_arguments(pipeline_id=PIPELINE, parameters={"a": 1})
+
+
+class TestWhatRunsLeaveBehind:
+    FAILED = Run(
+        REF,
+        RunState.FAILED,
+        "Failed",
+        steps=(
+            Step("n1", "sub", RunState.FAILED, "Failed"),
+            Step("n2", "sub/train", RunState.FAILED, "Failed"),
+            Step("n3", "read", RunState.SUCCEEDED, "Succeeded"),
+        ),
+    )
+
+    def test_the_last_lines_of_what_failed_by_itself(self) -> None:
+        newest = [f"line {i}" for i in range(60, 0, -1)]
+        bench = Bench({"ListPipelineRunNodeLogs": {"Logs": newest}})
+
+        log = bench.hook.get_failure_log(self.FAILED).splitlines()
+
+        assert log[0] == "Last log lines of step sub/train:"
+        assert (log[1], log[-1], len(log)) == ("line 11", "line 60", 51)
+        assert [request.url.partition("?")[2] for request in bench.wire.sent] == ["Offset=0&PageSize=50&Reverse=true"]
+
+    def test_no_log_is_no_error(self) -> None:
+        bench = Bench({"ListPipelineRunNodeLogs": refused("NodeNotFound", 404)})
+        assert bench.hook.get_failure_log(self.FAILED) == ""
+
+    def test_new_lines_are_told_once_and_a_node_that_is_over_is_left_in_peace(self) -> None:
+        noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+        run = Run(
+            REF,
+            RunState.ACTIVE,
+            "Running",
+            steps=(
+                Step("n1", "sub", RunState.ACTIVE, "Running", started_at=noon),
+                Step("n2", "sub/train", RunState.SUCCEEDED, "Succeeded", started_at=noon, updated_at=noon),
+                Step("n3", "later", RunState.ACTIVE, "ReadyToSchedule"),
+            ),
+        )
+        bench = Bench({"ListPipelineRunNodeLogs": [{"Logs": ["c", "d"]}, {"Logs": []}]})
+
+        new = bench.hook.get_new_log(run, {"n2": 2})
+
+        assert (new.lines, new.cursor) == ((("sub/train", "c"), ("sub/train", "d")), {"n2": 4})
+        assert "/nodes/n2/logs?Offset=2&" in bench.wire.sent[0].url
+        assert bench.hook.get_new_log(run, new.cursor).lines == ()
+        asked = len(bench.wire.sent)
+        assert bench.hook.get_new_log(run, new.cursor).lines == ()
+        assert len(bench.wire.sent) == asked
+
+    def test_a_node_without_a_log_has_no_new_lines(self) -> None:
+        step = Step("n1", "a", RunState.ACTIVE, "Running", started_at=datetime(2026, 1, 15, 12, tzinfo=UTC))
+        bench = Bench({"ListPipelineRunNodeLogs": refused("NodeNotFound", 404)})
+        assert bench.hook.get_new_log(Run(REF, RunState.ACTIVE, "Running", steps=(step,)), {}).lines == ()
+
+    def test_metrics(self) -> None:
+        outputs = [
+            {"Name": "auc", "Type": "Metrics", "NodeId": "n3", "Info": {"value": "0.9"}},
+            {"Name": "report", "Type": "ModelEvaluation", "NodeId": "n3", "Info": {"value": '{"f1": 1}'}},
+            {"Name": "model", "Type": "Model", "NodeId": "n3", "Info": {"value": "x"}},
+        ]
+        answers = {
+            "GetPipelineRun": shown("Succeeded"),
+            "ListPipelineRunNodeOutputs": [{"Outputs": outputs}, {"Outputs": []}],
+        }
+        assert Bench(answers).hook.get_metrics(self.FAILED) == {"read": {"auc": 0.9, "report": {"f1": 1}}}
