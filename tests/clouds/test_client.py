@@ -92,7 +92,7 @@ class TestRepetition:
             (LOST, TransportError),
             (BROKEN, ServerError),
             (json_reply({"error_code": "ModelArts.0104"}, status=400), BadRequestError),
-            (json_reply({"error_code": "ModelArts.6101"}, status=201), ThrottledError),
+            (json_reply({"error_code": "ModelArts.6101"}, status=201), ServerError),
             (json_reply({"error_code": "ModelArts.0010"}, status=201), ServerError),
             (WireReply(201, {}, b"<html>"), UnexpectedReplyError),
             (WireReply(201, {}, b'{"fine":'), UnexpectedReplyError),

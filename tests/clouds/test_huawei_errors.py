@@ -229,7 +229,7 @@ def test_a_page_that_is_no_json_is_left_to_be_quoted(content: bytes) -> None:
         (_service("ModelArts.4302"), ServerError, "text"),
         (_service("ModelArts.4503"), ServerError, "text"),
         (_service("ModelArts.4700"), ServerError, "text"),
-        (_service("ModelArts.6101"), ThrottledError, "text"),
+        (_service("ModelArts.6101"), ServerError, "text"),
     ],
 )
 def test_errors_inside_a_success(status: int, body: Any, kind: type[ApiError], text: str) -> None:

@@ -23,7 +23,6 @@ from airflow_provider_mlworkflows.exceptions import (
     PermissionDeniedError,
     RunNotFoundError,
     ServerError,
-    ThrottledError,
     TransportError,
     UnexpectedReplyError,
 )
@@ -157,7 +156,10 @@ CASES = {
         ServerError, ("503", "try again later"), faults=refused_start(action="status", status=503), answered=True
     ),
     "throttling inside a success": Case(
-        ThrottledError, ("200", "ModelArts.6101"), faults=refused_start(action="envelope", code="ModelArts.6101")
+        ServerError,
+        ("200", "ModelArts.6101"),
+        faults=refused_start(action="envelope", code="ModelArts.6101"),
+        answered=True,
     ),
     "lost request": Case(TransportError, ("may have taken effect", "network"), faults=refused_start(action="reset")),
 }

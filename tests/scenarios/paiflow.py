@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _CALLS: Mapping[CallKind, tuple[str, str]] = {
     "start": ("CreatePipelineRun", ""),
-    "read": ("*", r"(GET|POST) /api/v1/(pipelineruns(/[^/]+)?|batch/pipelineruns/status)$"),
+    "read": ("*", r"(GET|PUT) /api/v1/pipelineruns$|GET /api/v1/pipelineruns/[^/]+(/nodes/[^/]+)?$"),
     "stop": ("TerminatePipelineRun", ""),
     "repair": ("RerunPipelineRun", ""),
     "rerun": ("RerunPipelineRun", ""),

@@ -105,7 +105,8 @@ def _kind(status: int, code: str) -> type[ApiError]:
     if gateway and gateway[1] in _GATEWAY_KINDS:
         return _GATEWAY_KINDS[gateway[1]]
     if status == 429 or code in _THROTTLED:
-        return ThrottledError
+        # Inside a success the throttling came after the gateway: a write may have taken effect all the same.
+        return ThrottledError if status >= 300 else ServerError
     if code in _NOT_FOUND or status == 404:
         return NotFoundError
     if status == 401 or code in _BAD_KEY:
