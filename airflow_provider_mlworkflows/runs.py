@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from zlib import crc32
 
 
 class RunState(StrEnum):
@@ -118,11 +119,6 @@ class Run:
 
     @property
     def fingerprint(self) -> int:
-        """Differs between two reads of one process if the service showed a change between them."""
-        return hash(
-            (
-                self.status,
-                self.state,
-                tuple((step.id, step.status, step.attempt, step.updated_at) for step in self.steps),
-            )
-        )
+        """Differs between two reads if the service showed a change between them; the same in every process."""
+        steps = ((step.id, step.status, step.attempt, str(step.updated_at)) for step in self.steps)
+        return crc32(repr((self.status, self.state.value, *steps)).encode())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Protocol, Self
 
@@ -181,7 +181,8 @@ class Memory:
     @classmethod
     def load(cls, text: str | None) -> Self:
         """Read it from a string; an empty one if there is none."""
-        return cls(**json.loads(text)) if text else cls()
+        known = json.loads(text) if text else {}
+        return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
 
     def dump(self) -> str:
         """Write it as a string."""
@@ -291,6 +292,8 @@ class RunWatch:
         if self.rules.step_name is None or run.state.is_terminal:
             return run.state
         step = run.step(self.rules.step_name)
+        if run.state in (RunState.WAITING, RunState.UNKNOWN) and (step is None or not step.state.is_terminal):
+            return run.state
         return RunState.ACTIVE if step is None else step.state
 
     def _is_answerable(self, run: Run, state: RunState) -> bool:

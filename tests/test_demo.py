@@ -19,11 +19,13 @@ from airflow_provider_mlworkflows.demo import environment
 from airflow_provider_mlworkflows.demo.headless import Outcome, table
 from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator.modelarts import ready
+from airflow_provider_mlworkflows.emulator.paiflow.ready import FAILS_ONCE
 from tests.harness.environment import REPOSITORY
 from tests.harness.rest_client import AirflowRestClient, TaskAddress
 
 EXAMPLES = sorted(path.stem for path in (REPOSITORY / "example_dags").glob("example_*.py"))
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+FLOW_ID = r"flow-[0-9a-z]+"
 FORBIDDEN_PROXY = "http://127.0.0.1:9"
 
 
@@ -48,6 +50,7 @@ class User:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////nowhere/airflow.db",
             "AIRFLOW_CONN_HUAWEI_MLWORKFLOWS_DEFAULT": "not a connection",
             "MODELARTS_WORKFLOW_ID": "a-workflow-of-the-user",
+            "PAIFLOW_PIPELINE_ID": "a-pipeline-of-the-user",
             "HTTP_PROXY": FORBIDDEN_PROXY,
             "http_proxy": FORBIDDEN_PROXY,
             "TMPDIR": str(self.temporary),
@@ -100,9 +103,11 @@ def test_demo_runs_every_example_and_leaves_nothing(user: User) -> None:
     assert progress.count("  Dag run: success\n") == len(EXAMPLES)
     assert re.search(rf"  train +deferred +execution {UUID}\n", progress)
     for example in EXAMPLES:
-        assert re.search(rf"^{example} +{UUID} +completed$", results, re.MULTILINE), results
+        ending = rf"{FLOW_ID} +Succeeded" if "paiflow" in example else rf"{UUID} +completed"
+        assert re.search(rf"^{example} +{ending}$", results, re.MULTILINE), results
     for step in ("prepare", "train", "evaluate", "register"):
         assert re.search(rf"^ +{step} +completed +1$", results, re.MULTILINE), results
+    assert re.search(r"^ +evaluate +Succeeded +1$", results, re.MULTILINE), results
     assert re.search(r"^ +train +skipped +1$", results, re.MULTILINE), results
     user.assert_untouched()
 
@@ -174,12 +179,14 @@ def test_what_went_wrong_is_named() -> None:
         outcome.take(report)
     with Emulator(clock="manual") as emulator:
         lost = emulator.modelarts.start(ready.FAILS_AT_STEP_3).execution_id
+        failed = emulator.paiflow.start(FAILS_ONCE).run_id
         emulator.clock.advance(120)
         assert outcome.problems(emulator) == [
             "failing ended as failed",
             "cut_short ended as unfinished",
-            f"no task told of execution {lost}",
+            *(f"no task told of execution {key}" for key in sorted((lost, failed))),
             f"execution {lost} ended as abnormal",
+            f"execution {failed} ended as Failed",
         ]
 
 

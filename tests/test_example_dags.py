@@ -63,11 +63,12 @@ def test_example_succeeds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # What no task waits for ends by itself.
         emulator.clock.advance(300)
         statuses = {each.status for each in emulator.modelarts.executions.values()}
+        statuses |= {each.status.lower() for each in emulator.paiflow.runs.values()}
     assert result.state == "success"
     skipped = {task for task, state in result.states.items() if state == "skipped"}
     assert skipped == SKIPPED_TASKS.get(path.stem, set())
     assert {state for task, state in result.states.items() if task not in skipped} == {"success"}
-    assert statuses == {"completed"}
+    assert statuses == {"succeeded" if "paiflow" in path.stem else "completed"}
 
 
 def test_start(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +105,25 @@ def test_sensor_waits_for_what_was_started(monkeypatch: pytest.MonkeyPatch) -> N
     assert "run" not in result.xcoms["start"]
     assert result.xcoms["wait"]["return_value"] == result.xcoms["start"]["run_id"]
     assert result.xcoms["wait"]["run"]["state"] == "succeeded"
+
+
+def test_pipeline_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Emulator(clock="manual") as emulator:
+        result = run(FOLDER / "example_paiflow_start.py", emulator, monkeypatch)
+        (run_of_pipeline,) = emulator.paiflow.runs.values()
+    parameters = {each["name"]: each["value"] for each in run_of_pipeline.inputs["parameters"]}
+    assert parameters == {"learning_rate": 0.05, "epochs": 5, "table": "emulator.raw_events"}
+    assert result.xcoms["train"]["outputs"]["evaluate"]["metrics"]["value"]["accuracy"] == 0.93
+    assert "train left Model model" in result.log
+
+
+def test_pipeline_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Emulator(clock="manual") as emulator:
+        result = run(FOLDER / "example_paiflow_repair.py", emulator, monkeypatch)
+        assert emulator.journal.count("CreatePipelineRun", effective=True) == 1
+        assert emulator.journal.count("RerunPipelineRun", effective=True) == 1
+    assert result.xcoms["wait_for_node"]["step"]["name"] == "evaluate"
+    assert result.xcoms["wait_for_node"]["return_value"] == result.xcoms["train"]["return_value"]
 
 
 def test_workflow_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

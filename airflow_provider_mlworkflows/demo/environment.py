@@ -15,8 +15,8 @@ from pathlib import Path
 
 from airflow_provider_mlworkflows.emulator.environment import connections
 
-# The example Dags look up real workflows in the variables that begin with MODELARTS_.
-_LEFT_OUT_PREFIXES = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "MODELARTS_")
+# The example Dags look up real workflows and pipelines in the variables that begin with MODELARTS_ and PAIFLOW_.
+_LEFT_OUT_PREFIXES = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "MODELARTS_", "PAIFLOW_")
 _LEFT_OUT_NAMES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})
 
 

@@ -62,14 +62,15 @@ class Outcome:
 
     def problems(self, emulator: Emulator) -> list[str]:
         """What did not go as it should, by Airflow's account and by the emulator's."""
-        remote = emulator.modelarts.executions
+        remote = {key: (each.status, "completed") for key, each in emulator.modelarts.executions.items()}
+        remote |= {key: (each.status, "Succeeded") for key, each in emulator.paiflow.runs.items()}
         known = {execution for _, execution in self.executions}
         return [
             *(f"{file} cannot be imported" for file in self.import_errors),
             *(f"{dag} ended as {state or 'unfinished'}" for dag, state in self.dags.items() if state != "success"),
             *([] if self.dags else ["no Dag was run"]),
             *(f"no task told of execution {key}" for key in sorted(remote.keys() - known)),
-            *(f"execution {key} ended as {each.status}" for key, each in remote.items() if each.status != "completed"),
+            *(f"execution {key} ended as {status}" for key, (status, good) in remote.items() if status != good),
         ]
 
 

@@ -203,8 +203,10 @@ class RunHook(BaseHook, Session):
 
     @operation
     @abstractmethod
-    def stop_run(self, ref: RunRef) -> Steps[bool]:
+    def stop_run(self, ref: RunRef, *, force: bool = False) -> Steps[bool]:
         """Ask for a run to be stopped. Stopping is asynchronous: the run shows it some time later.
+
+        :param force: send the request even if the run looks over, because it may not show its last action yet.
 
         :returns: False if the run was over or stopping already, so that nothing was sent.
         """

@@ -116,15 +116,17 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         return self._run(execution, ref.workflow_id)
 
     @operation
-    def stop_run(self, ref: RunRef) -> Steps[bool]:
+    def stop_run(self, ref: RunRef, *, force: bool = False) -> Steps[bool]:
         """Stop an execution (CreateWorkflowExecutionsActions, ``stop``).
 
-        :returns: False if it was over or stopping already, so that nothing was sent.
+        :param force: send the request even if the execution looks over.
+        :returns: False if it was over or stopping already.
         """
-        run = yield from self.get_run.steps(ref)
-        # If only a step was told to stop, the execution shows no such status, and may go on.
-        if run.state.is_terminal or execution_state(run.status) is RunState.STOPPING:
-            return False
+        if not force:
+            run = yield from self.get_run.steps(ref)
+            # If only a step was told to stop, the execution shows no such status, and may go on.
+            if run.state.is_terminal or execution_state(run.status) is RunState.STOPPING:
+                return False
         try:
             yield from self.act_on_execution.steps(ref.workflow_id, ref.run_id, "stop")
         except BadRequestError:
@@ -354,7 +356,7 @@ class ModelArtsHook(ModelArtsApi, RunHook):
                     parameters=parameters,
                     data_requirements=data_requirements,
                 )
-            except BadRequestError as error:
+            except MLWorkflowsError as error:
                 if number == 0:
                     raise
                 # One retry already brings the execution back to life; what else failed shows at its end.

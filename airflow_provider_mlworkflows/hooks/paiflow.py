@@ -266,14 +266,16 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         return None
 
     @operation
-    def stop_run(self, ref: RunRef) -> Steps[bool]:
+    def stop_run(self, ref: RunRef, *, force: bool = False) -> Steps[bool]:
         """Terminate a run (TerminatePipelineRun), also a suspended one.
 
-        :returns: False if it was over or stopping already, so that nothing was sent.
+        :param force: send the request even if the run looks over.
+        :returns: False if it was over or stopping already.
         """
-        run = yield from self.get_pipeline_run.steps(ref.run_id)
-        if _is_settled(run):
-            return False
+        if not force:
+            run = yield from self.get_pipeline_run.steps(ref.run_id)
+            if _is_settled(run):
+                return False
         try:
             yield from self.terminate_pipeline_run.steps(ref.run_id)
         except (BadRequestError, PermissionDeniedError):

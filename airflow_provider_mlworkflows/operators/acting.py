@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.exceptions import RunError
+    from airflow_provider_mlworkflows.operators.starting import StartRecord
     from airflow_provider_mlworkflows.runs import Run, RunRef
 
 
@@ -36,18 +37,26 @@ class RerunOperator(StartOperator):
         return self.ref.workflow_id
 
     def prepare_start(self) -> None:
-        """Note how the run looks before."""
-        self._before = self.hook.get_run(self.ref)
+        """Note how the run looks before; one that is stopping is waited for."""
+        self._before = self.handler.over(self.hook.get_run(self.ref))
 
     def start_run(self, marker: str) -> Run:
         """Send the rerun, and wait until the run shows it."""
         self.rerun(self._before)
         return self.handler.settled(self._before)
 
-    def find_started(self, marker: str) -> Run | None:
-        """The run, if it goes on again: a rerun leaves no marker."""
-        run = self.hook.get_run(self.ref)
-        return None if run.state.is_terminal else run
+    def state_before(self) -> int:
+        """How the run looked, because a rerun leaves no marker."""
+        return self._before.fingerprint
+
+    def find_started(self, marker: str, workflow_id: str) -> Run | None:
+        """The run."""
+        return self.hook.get_run(self.ref)
+
+    def find_recorded(self, record: StartRecord) -> Run | None:
+        """The run, if it has changed since before the rerun."""
+        run = self.find_started(record.token, record.workflow_id)
+        return run if run is not None and run.fingerprint != record.before else None
 
     def repair_run(self, run: Run) -> None:
         """Ask once more."""

@@ -113,6 +113,8 @@ class RunOperator(BaseOperator):
         self.stream_logs = stream_logs
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
+        self.current: RunRef | None = None
+        self.unsettled = False
         self._bell: Bell | None = None
         self._memory = Memory()
 
@@ -142,8 +144,9 @@ class RunOperator(BaseOperator):
         self._memory = Memory()
         if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
             raise InvalidInputError("on_waiting='continue' needs waiting_inputs or approve_steps.")
-        run, deadline = self.obtain_run(context)
-        with self._stopped_on_task_timeout(run.ref):
+        with self._stopped_on_task_timeout():
+            run, deadline = self.obtain_run(context)
+            self.current = run.ref
             self._publish(context, run)
             self._heed_kill(context, run)
             if not self.wait_for_completion:
@@ -159,7 +162,8 @@ class RunOperator(BaseOperator):
             return self.execute(context)
         stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
         self._memory = Memory.load(stored if isinstance(stored, str) else None)
-        with self._stopped_on_task_timeout(news.ref):
+        self.current = news.ref
+        with self._stopped_on_task_timeout():
             return self._conclude(context, news.ref, news.deadline, news.verdict, news.message)
 
     def is_outdated(self, context: Context, ref: RunRef) -> bool:
@@ -174,14 +178,24 @@ class RunOperator(BaseOperator):
         self.bell.ring()
 
     @contextmanager
-    def _stopped_on_task_timeout(self, ref: RunRef) -> Iterator[None]:
+    def _stopped_on_task_timeout(self) -> Iterator[None]:
         """Stop the run if the task uses up its ``execution_timeout``, which no code of the task survives."""
         try:
             yield
         except AirflowTaskTimeout:
             if self.cancel_on_timeout:
-                self.handler.stop_quickly(ref, "The task has used up its execution_timeout")
+                self.stop_current("The task has used up its execution_timeout")
             raise
+
+    def stop_current(self, why: str) -> None:
+        """Stop the run, if there is one yet."""
+        if self.current is not None:
+            self.handler.stop_patiently(self.current, why)
+
+    @property
+    def is_taken_up_again(self) -> bool:
+        """Whether a later attempt of the task finds the run, or the run is none of this task's."""
+        return True
 
     def _publish(self, context: Context, run: Run) -> None:
         self.log.info("%s run %s is %s. %s", self.service.name, run.ref, run.status, run.url)
@@ -197,7 +211,7 @@ class RunOperator(BaseOperator):
         verdict = watch.see(run, self.clock.time())
         message = ""
         if verdict is None and self.deferrable:
-            self._defer(context, run.ref, watch)
+            self._defer(context, run, watch)
         if verdict is None:
             verdict, message = self._wait(context, run, watch)
         return self._conclude(context, run.ref, deadline, verdict, message)
@@ -213,14 +227,14 @@ class RunOperator(BaseOperator):
         )
         return RunWatch(rules, self.log, self._memory)
 
-    def _defer(self, context: Context, ref: RunRef, watch: RunWatch) -> NoReturn:
+    def _defer(self, context: Context, run: Run, watch: RunWatch) -> NoReturn:
         memory = watch.memory.dump()
         # The trigger believes this more than its arguments, because it may be in its second life.
         context["ti"].xcom_push(key=MEMORY_KEY, value=memory)
         trigger = self.service.trigger(
             self.service.scope_of(self),
-            workflow_id=ref.workflow_id,
-            run_id=ref.run_id,
+            workflow_id=run.ref.workflow_id,
+            run_id=run.ref.run_id,
             poll_interval=self.poll_interval,
             stream_logs=self.stream_logs,
             cancel_on_kill=self.cancel_on_kill,
@@ -229,6 +243,7 @@ class RunOperator(BaseOperator):
             **watch.rules.payload(),
         )
         left = max(0.0, watch.rules.deadline - self.clock.time())
+        self._heed_kill(context, run)
         self.defer(
             trigger=trigger,
             method_name=self.execute_complete.__name__,
@@ -285,7 +300,8 @@ class RunOperator(BaseOperator):
             self._raise_timeout(run, deadline)
         if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
             run = self._answer(run)
-        elif (unfinished := unfinished_error(run, verdict)) is not None:
+            self._heed_kill(context, run)
+        elif current is not None and (unfinished := unfinished_error(run, current)) is not None:
             raise unfinished
         return self._follow(context, run, deadline)
 
@@ -301,7 +317,7 @@ class RunOperator(BaseOperator):
             del self.hook  # the next one reads the connection again
         message = str(error)
         if judged is None and self.deferrable:
-            self._defer(context, ref, watch)
+            self._defer(context, unread, watch)
         if judged is None:
             judged, message = self._wait(context, unread, watch)
         return self._conclude(context, ref, watch.rules.deadline, judged, message)
@@ -352,7 +368,7 @@ class RunOperator(BaseOperator):
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))
         ending = "It goes on, because cancel_on_timeout is False."
         if self.cancel_on_timeout:
-            self.handler.stop_quickly(run.ref, "Its time is up")
+            self.handler.stop_patiently(run.ref, "Its time is up")
             ending = "It was told to stop."
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
@@ -372,8 +388,8 @@ class RunOperator(BaseOperator):
             if self.cancel_on_kill:
                 self.handler.stop_quickly(run.ref, why)
             raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
-        if ti.try_number > ti.max_tries and self.cancel_on_kill:
-            why = "The worker is shutting down and the task has no retry left"
+        if self.cancel_on_kill and (ti.try_number > ti.max_tries or not self.is_taken_up_again):
+            why = "The worker is shutting down and no later attempt takes up the run"
             self.handler.stop_quickly(run.ref, why)
             raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
         raise RunInterruptedError(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.exceptions import BadRequestError, MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
+    MLWorkflowsError,
+    ServerError,
+    ThrottledError,
+    TransportError,
+    UnexpectedReplyError,
+)
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 
 if TYPE_CHECKING:
@@ -20,6 +27,8 @@ STOP_SECONDS = 60.0
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
 SETTLE_INTERVAL = 3.0
+PASSING = (ServerError, ThrottledError, TransportError, UnexpectedReplyError)
+"""Errors of a read that the next read may not have."""
 
 
 class RunHandler:
@@ -35,7 +44,14 @@ class RunHandler:
 
     def settled(self, before: Run) -> Run:
         """After an action: the run once it shows a change, or as it is after two minutes."""
-        return self._read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
+        self._operator.unsettled = True
+        run = self._read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
+        self._operator.unsettled = run.fingerprint == before.fingerprint
+        return run
+
+    def over(self, run: Run) -> Run:
+        """A run that is stopping once it is over, or as it is after two minutes."""
+        return self._read_until(run, lambda run: run.state is not RunState.STOPPING, SETTLE_SECONDS)
 
     def after_kill(self, run: Run) -> Run:
         """Give a run that may have been told to stop the time to show it, and a stopping one the time to end."""
@@ -63,6 +79,20 @@ class RunHandler:
             raise refusal
         self._operator.log.warning("Run %s was told to stop, but does not show it yet.", ref)
 
+    def stop_patiently(self, ref: RunRef, why: str) -> None:
+        """Ask for a run to be stopped, again for a minute if the service fails just now."""
+        operator = self._operator
+        give_up = operator.clock.time() + STOP_SECONDS
+        while True:
+            try:
+                self._tell_stopped(ref, why, operator.hook.stop_run(ref, force=operator.unsettled))
+            except MLWorkflowsError as error:
+                if isinstance(error, PASSING) and operator.clock.time() < give_up and not operator.bell.rung:
+                    operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
+                    continue
+                operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
+            return
+
     def stop_quickly(self, ref: RunRef, why: str) -> None:
         """Ask once for a run to be stopped, as a task does that has only seconds left."""
         operator = self._operator
@@ -70,18 +100,24 @@ class RunHandler:
             hook = operator.service.hook(
                 operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
             )
-            stopped = hook.stop_run(ref)
+            # A run that does not show its last action yet may look over and be alive.
+            self._tell_stopped(ref, why, hook.stop_run(ref, force=operator.unsettled))
         except MLWorkflowsError as error:
             operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
-        else:
-            operator.log.info("%s; run %s %s.", why, ref, "is being stopped" if stopped else "was over already")
+
+    def _tell_stopped(self, ref: RunRef, why: str, stopped: bool) -> None:
+        story = "is being stopped" if stopped else "was over already"
+        self._operator.log.info("%s; run %s %s.", why, ref, story)
 
     def _read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
         operator = self._operator
         give_up = operator.clock.time() + seconds
         while not done(run) and operator.clock.time() < give_up and not operator.bell.rung:
             operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
-            run = operator.hook.get_run(run.ref)
+            try:
+                run = operator.hook.get_run(run.ref)
+            except PASSING as error:
+                operator.log.warning("Run %s could not be read; reading it again. %s", run.ref, error)
         return run
 
 

@@ -131,9 +131,9 @@ class ModelArtsStartWorkflowOperator(StartOperator):
             "data_requirements": data_requirements,
         }
 
-    def find_started(self, marker: str) -> Run | None:
+    def find_started(self, marker: str, workflow_id: str) -> Run | None:
         """The execution labelled with the marker."""
-        return self.hook.find_execution(self.workflow_id, marker)
+        return self.hook.find_execution(workflow_id, marker)
 
     def repair_run(self, run: Run) -> None:
         """Retry the failed steps with the operator's inputs (CreateWorkflowStepExecutionsActions)."""

@@ -110,9 +110,9 @@ class PaiFlowStartPipelineOperator(StartOperator):
             accessibility=self.accessibility,
         )
 
-    def find_started(self, marker: str) -> Run | None:
+    def find_started(self, marker: str, workflow_id: str) -> Run | None:
         """The run with the marker as its ``SourceId``."""
-        return self.hook.find_run(marker, workflow_id=self.started_workflow, workspace_id=self.workspace_id)
+        return self.hook.find_run(marker, workflow_id=workflow_id, workspace_id=self.workspace_id)
 
     def repair_run(self, run: Run) -> None:
         """Run the failed nodes again, with the arguments that the run was created with (RerunPipelineRun)."""

@@ -18,7 +18,8 @@ from airflow_provider_mlworkflows.choices import (
     checked_choice,
 )
 from airflow_provider_mlworkflows.exceptions import (
-    ApiError,
+    BadRequestError,
+    MLWorkflowsError,
     NotFoundError,
     RunInterruptedError,
     RunNotFoundError,
@@ -34,8 +35,12 @@ if TYPE_CHECKING:
 
 RECORD_KEY = "mlworkflows_run"
 LOOKUP_SECONDS = 30.0
-"""How long after an intent a run that it may have started is looked for."""
+"""How long a run that an unanswered call may have started is looked for."""
 LOOKUP_INTERVAL = 3.0
+FORGET_SECONDS = 600.0
+"""Age of an intent from which on its run would long be visible."""
+LOOKS_FOR_MISSING = 3
+"""How often a recorded run must be missing before it counts as deleted."""
 UNCERTAIN = (TransportError, ServerError, UnexpectedReplyError)
 """Errors after which a write may have taken effect all the same."""
 
@@ -51,6 +56,7 @@ class StartRecord:
     :param clear_number: of the Dag run at that time.
     :param intent_at: seconds since the epoch.
     :param deadline: seconds since the epoch.
+    :param before: fingerprint of the run before a rerun.
     """
 
     token: str
@@ -60,11 +66,12 @@ class StartRecord:
     clear_number: int | None
     intent_at: float
     deadline: float
+    before: int = 0
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Self:
-        """Read it from the store; what a later version may have added is left out."""
-        return cls(**{each.name: stored[each.name] for each in fields(cls)})
+        """Read it from the store; what another version may have added is left out."""
+        return cls(**{each.name: stored[each.name] for each in fields(cls) if each.name in stored})
 
 
 class StartOperator(RunOperator):
@@ -93,6 +100,7 @@ class StartOperator(RunOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._intent: StartRecord | None = None
         self.durable = durable
         self.on_retry = checked_choice("on_retry", on_retry, ON_RETRY)
         self.on_unrepairable = checked_choice("on_unrepairable", on_unrepairable, ON_UNREPAIRABLE)
@@ -113,7 +121,7 @@ class StartOperator(RunOperator):
         """Start a run that carries the marker."""
 
     @abstractmethod
-    def find_started(self, marker: str) -> Run | None:
+    def find_started(self, marker: str, workflow_id: str) -> Run | None:
         """The run that carries the marker, None if none is to be seen."""
 
     @abstractmethod
@@ -143,8 +151,7 @@ class StartOperator(RunOperator):
 
     def _start(self, context: Context) -> tuple[Run, float]:
         self.prepare_start()
-        if self.bell.rung:
-            raise RunInterruptedError("The task was told to end before it had started anything.")
+        self._give_way("started anything")
         now = self.clock.time()
         record = StartRecord(
             token=f"airflow-{secrets.token_hex(8)}",
@@ -154,8 +161,10 @@ class StartOperator(RunOperator):
             clear_number=context["dag_run"].clear_number,
             intent_at=now,
             deadline=now + self.timeout,
+            before=self.state_before(),
         )
         self._save_record(context, record)
+        self._intent = record
         try:
             run = self.start_run(record.token)
         except UNCERTAIN as error:
@@ -171,6 +180,7 @@ class StartOperator(RunOperator):
     def _keep(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
         """Record the run that a start has created."""
         started_at = run.started_at.timestamp() if run.started_at else self.clock.time()
+        self.current = run.ref
         record = replace(record, run_id=run.ref.run_id, deadline=started_at + self.timeout)
         self._save_record(context, record)
         return run, record.deadline
@@ -178,19 +188,28 @@ class StartOperator(RunOperator):
     def _recorded_run(self, record: StartRecord) -> Run | None:
         if not record.run_id:
             return self._look_for_started(record)
-        try:
-            return self.hook.get_run(RunRef(record.workflow_id, record.run_id))
-        except NotFoundError:
-            return None
+        for _ in range(LOOKS_FOR_MISSING):
+            try:
+                run = self.hook.get_run(RunRef(record.workflow_id, record.run_id))
+            except NotFoundError:
+                self.clock.sleep(LOOKUP_INTERVAL, self.bell)
+            else:
+                self.current = run.ref
+                return run
+        return None
 
     def _look_for_started(self, record: StartRecord) -> Run | None:
         """Look for a run by its marker until it would surely be visible."""
+        now = self.clock.time()
+        # Counted from now, because the call itself may have taken long; after a while one look is enough.
+        give_up = now + LOOKUP_SECONDS if now - record.intent_at < FORGET_SECONDS else now
         while True:
-            run = self.find_started(record.token)
+            run = self.find_recorded(record)
             if run is not None:
                 self.log.info("Found run %s by its marker %s.", run.ref, record.token)
+                self.current = run.ref
                 return run
-            if self.bell.rung or self.clock.time() >= record.intent_at + LOOKUP_SECONDS:
+            if self.bell.rung or self.clock.time() >= give_up:
                 return None
             self.clock.sleep(LOOKUP_INTERVAL, self.bell)
 
@@ -198,6 +217,7 @@ class StartOperator(RunOperator):
         if run is None or self.on_clear != "repair":
             return self._start_over(context, run)
         run = self.handler.after_kill(run)
+        self._give_way("taken up its run")
         if run.state is RunState.SUCCEEDED:
             return self._start(context)
         if not run.state.is_terminal:
@@ -219,6 +239,7 @@ class StartOperator(RunOperator):
         perhaps_cleared = record.clear_number != context["dag_run"].clear_number
         if perhaps_cleared or run.state is RunState.STOPPING:
             run = self.handler.after_kill(run)
+            self._give_way("taken up its run")
         if run.state in (RunState.STOPPING, RunState.STOPPED):
             if perhaps_cleared:
                 return self._start(context)
@@ -249,36 +270,72 @@ class StartOperator(RunOperator):
 
     def _adopt(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
         self.log.info("Reattached to run %s of an earlier attempt; it is %s.", run.ref, run.status)
-        record = replace(record, run_id=run.ref.run_id, clear_number=context["dag_run"].clear_number)
+        record = self._of_this_attempt(context, record, run)
         self._save_record(context, record)
         return run, record.deadline
 
-    def _repair(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
-        before = run
+    def _repair(self, context: Context, record: StartRecord, before: Run) -> tuple[Run, float]:
+        self._give_way("repaired its run")
+        # Written first: were it lost afterwards, the repaired run would be held to its old deadline.
+        record = replace(self._of_this_attempt(context, record, before), deadline=self.clock.time() + self.timeout)
+        self._save_record(context, record)
         try:
-            self.repair_run(run)
-        except UNCERTAIN as error:
-            self.log.warning("The answer to the repair was lost; looking whether it took effect. %s", error)
+            self.repair_run(before)
+        except MLWorkflowsError as error:
+            self.log.warning(
+                "Run %s: the repair was not confirmed; looking whether it took effect. %s", before.ref, error
+            )
             run = self.handler.settled(before)
             if run.fingerprint == before.fingerprint:
-                raise
-        except ApiError as error:
-            if self.on_unrepairable == "restart":
-                self.log.warning("Run %s cannot be repaired; starting another. %s", run.ref, error)
-                return self._start(context)
-            raise
+                return self._unrepaired(context, before, error)
         else:
             run = self.handler.settled(before)
         self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
-        record = replace(
+        return run, record.deadline
+
+    def _unrepaired(self, context: Context, run: Run, error: MLWorkflowsError) -> tuple[Run, float]:
+        """Only a plain refusal means that a run cannot be repaired; anything else may pass."""
+        if self.on_unrepairable == "restart" and isinstance(error, BadRequestError | NotFoundError):
+            self._give_way("started another run")
+            self.log.warning("Run %s cannot be repaired; starting another.", run.ref)
+            return self._start(context)
+        raise error
+
+    def _give_way(self, what: str) -> None:
+        if self.bell.rung:
+            raise RunInterruptedError(f"The task was told to end before it had {what}.", ref=self.current)
+
+    def _of_this_attempt(self, context: Context, record: StartRecord, run: Run) -> StartRecord:
+        return replace(
             record,
             run_id=run.ref.run_id,
             max_tries=context["ti"].max_tries,
             clear_number=context["dag_run"].clear_number,
-            deadline=self.clock.time() + self.timeout,
         )
-        self._save_record(context, record)
-        return run, record.deadline
+
+    def state_before(self) -> int:
+        """What the run looked like before the start, for operators whose starts leave no marker."""
+        return 0
+
+    def find_recorded(self, record: StartRecord) -> Run | None:
+        """The run that a recorded intent has started, None if none is to be seen."""
+        return self.find_started(record.token, record.workflow_id)
+
+    @property
+    def is_taken_up_again(self) -> bool:
+        """Whether a later attempt finds the run."""
+        return self.durable
+
+    def stop_current(self, why: str) -> None:
+        """Stop the run; one that only an intent is known of is looked for first."""
+        if self.current is None and self._intent is not None:
+            try:
+                found = self._look_for_started(self._intent)
+            except MLWorkflowsError as error:
+                self.log.error("%s, and whether a run was started is not known: %s", why, error)
+            else:
+                self.current = None if found is None else found.ref
+        super().stop_current(why)
 
     def _load_record(self, context: Context) -> StartRecord | None:
         if not self.durable:

@@ -155,14 +155,17 @@ class RunSensor(BaseSensorOperator):
             raise gone_error(news.ref, str(missing)) from missing
         except MLWorkflowsError as error:
             self._go_on_unread(context, news, watch, error)
-        if watch.see(run, self.clock.time()) is Verdict.OVER:
+        current = watch.see(run, self.clock.time())
+        if current is Verdict.OVER:
             return self._finish(context, run)
-        unfinished = unfinished_error(run, news.verdict)
+        if Verdict.TIMEOUT in (news.verdict, current):
+            raise AirflowSensorTimeout(
+                f"Run {news.ref} was still {run.status} after {self.timeout:.0f} s. It goes on; see {run.url}"
+            )
+        unfinished = unfinished_error(run, current) if current is not None else None
         if unfinished is not None:
             raise unfinished
-        raise AirflowSensorTimeout(
-            f"Run {news.ref} was still {run.status} after {self.timeout:.0f} s. It goes on; see {run.url}"
-        )
+        self._defer(context, news.ref, watch)
 
     def _go_on_unread(self, context: Context, news: WatchEvent, watch: RunWatch, error: MLWorkflowsError) -> NoReturn:
         """Take a failed read for what it is while waiting, too: no reason to give the run up."""
@@ -220,7 +223,7 @@ class RunSensor(BaseSensorOperator):
 
     def _watch(self, context: Context, deadline: float) -> RunWatch:
         if self._memory is None:
-            stored = context["task_state_store"].get(MEMORY_KEY) if self.reschedule else None
+            stored = context["task_state_store"].get(_memory_key(context)) if self.reschedule else None
             self._memory = Memory.load(stored if isinstance(stored, str) else None)
         rules = WatchRules(deadline, report_waiting=self.on_waiting == "fail", step_name=self.watched_step)
         return RunWatch(rules, self.log, self._memory)
@@ -228,7 +231,7 @@ class RunSensor(BaseSensorOperator):
     def _remember(self, context: Context, memory: Memory, before: str) -> None:
         """Keep what was seen for the next poke, which in mode ``reschedule`` happens in another process."""
         if self.reschedule and memory.dump() != before:
-            context["task_state_store"].set(MEMORY_KEY, memory.dump())
+            context["task_state_store"].set(_memory_key(context), memory.dump())
 
     def _finish(self, context: Context, run: Run) -> str:
         """Report the end: the run's id if it went well, otherwise the error."""
@@ -245,10 +248,20 @@ class RunSensor(BaseSensorOperator):
             story = f"Step {self.watched_step} of run {run.ref} did not run; the run is over ({run.status})."
             if self.skip_on_missing:
                 raise AirflowSkipException(story)
-            if step is not None and step.state is RunState.SKIPPED:
+            if step is not None and step.state is RunState.SKIPPED and not _has_failed(run):
                 self.log.info("%s", story)
                 return None
             names = ", ".join(step.name for step in run.steps)
             return RunFailedError(f"{story} Its steps are: {names}. See {run.url}", ref=run.ref, url=run.url)
         context["ti"].xcom_push(key="step", value=step_facts(step))
         return step_error(run, step, service=self.service.name)
+
+
+def _memory_key(context: Context) -> str:
+    """Another attempt begins with a memory of its own."""
+    return f"{MEMORY_KEY}_{context['ti'].try_number}"
+
+
+def _has_failed(run: Run) -> bool:
+    """Whether a skipped step may have been left out because of a failure instead of by a condition."""
+    return bool(run.failed_steps) or run.state in (RunState.FAILED, RunState.STOPPING, RunState.STOPPED)

@@ -50,7 +50,7 @@ class PaiFlowNodeSensor(RunSensor):
     """Wait until a node of a pipeline run is over, at whatever depth it is (GetPipelineRunNode).
 
     Returns the run's id; pushes ``run``, ``steps`` and ``step``. While the run goes on, a node that has not begun
-    is waited for. A node that was skipped is success.
+    is waited for. A node that a condition left out is success; one left out after a failure is not.
 
     :param run_id: the run.
     :param node: name of the node, its path in sub-pipelines and loops, or its id.

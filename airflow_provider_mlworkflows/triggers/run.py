@@ -174,7 +174,7 @@ class RunTrigger(BaseTrigger):
         while True:
             try:
                 return await self._is_taken_up()
-            except AirflowRuntimeError as error:
+            except Exception as error:  # whatever keeps Airflow from answering
                 self.log.warning("Airflow did not say what became of the task; asking again. %s", error)
                 await self.clock.asleep(ASK_AGAIN_SECONDS)
 
@@ -198,9 +198,13 @@ class RunTrigger(BaseTrigger):
     async def _store_memory(self, memory: str) -> None:
         if memory == self.memory:
             return
-        self.memory = memory
         if self.task_instance is not None:
-            await _undisturbed(TaskKey.of(self.task_instance).aset_xcom(MEMORY_KEY, memory))
+            try:
+                await _undisturbed(TaskKey.of(self.task_instance).aset_xcom(MEMORY_KEY, memory))
+            except AirflowRuntimeError as error:
+                self.log.warning("Airflow did not keep what was seen; trying again at the next reading. %s", error)
+                return
+        self.memory = memory
 
 
 async def _undisturbed(call: Coroutine[Any, Any, T]) -> T:

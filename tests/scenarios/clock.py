@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Bell
     from airflow_provider_mlworkflows.emulator import Emulator
 
-_QUIET_TURNS = 4
+_QUIET_TURNS = 12
 """Turns of an event loop without anything under way, after which everybody in it waits for the time."""
 
 _RESOLUTION = 1e-5

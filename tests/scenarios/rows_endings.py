@@ -79,7 +79,7 @@ def time_out(stage: Stage) -> None:
     assert result.state == "failed"
     assert isinstance(result.error, RunTimeoutError)
     assert "(600 s allowed)" in str(result.error)
-    assert 600 <= stage.clock.time() - began <= 601
+    assert 600 <= (elapsed := stage.clock.time() - began) <= 601, elapsed
     assert stage.counts == Counts(starts=1, stops=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class ServiceUnderTest(ABC):
         abilities: What the service has beyond starting, reading and stopping runs.
         lacks: Why it has none of the other abilities.
         profiles: Settings of the emulation that rows run with, by name; rows name others as well.
+        incidental: What errors tell besides, depending on which request was the last to fail.
         unknown_status: A literal that nobody documented.
         repaired_attempt: The number that the second attempt of a step shows; 1 if the service keeps no count.
     """
@@ -53,6 +55,7 @@ class ServiceUnderTest(ABC):
     abilities: frozenset[Ability]
     lacks: ClassVar[Mapping[Ability, str]] = {}
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]]
+    incidental: ClassVar[re.Pattern[str] | None] = None
     unknown_status: str
     repaired_attempt: int = 2
 

@@ -304,6 +304,11 @@ class Stage:
         for workflow in self._workflows:
             self.service.forget_workflow(workflow)
 
+    def _essence(self, message: str) -> str:
+        """An error's words without what says nothing about the task."""
+        incidental = self.service.incidental
+        return str(neutral(message if incidental is None else incidental.sub("<...>", message)))
+
     def observed(self) -> Observation:
         """What is to be seen of the task by now."""
         for number, log in enumerate(self.logs):
@@ -313,7 +318,7 @@ class Stage:
         xcoms = {key: value for key, value in self.airflow.xcoms.items() if key not in _INTERNAL_XCOMS}
         return Observation(
             state=self.airflow.state,
-            error="" if error is None else f"{type(error).__name__}: {neutral(str(error))}",
+            error="" if error is None else f"{type(error).__name__}: {self._essence(str(error))}",
             xcoms={key: neutral(_without_durations(value)) for key, value in sorted(xcoms.items())},
             step_ends=tuple(sorted(f"{name}: {status}" for name, status in _STEP_END.findall(self.log))),
             counts=self.counts,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 USUAL_CODES = {
     400: "InvalidParameter",
+    401: "InvalidAccessKeyId.Inactive",
     403: "NoPermission",
     404: "InvalidAction.NotFound",
     413: "RequestEntityTooLarge",
@@ -22,6 +23,7 @@ USUAL_CODES = {
 }
 MESSAGES = {
     "InvalidParameter": "A parameter of the request is invalid.",
+    "InvalidAccessKeyId.Inactive": "The specified access key is disabled.",
     "NoPermission": "You are not authorized to perform this operation.",
     "InvalidAction.NotFound": "The operation that the request names does not exist.",
     "RequestEntityTooLarge": "The request body is too large.",
