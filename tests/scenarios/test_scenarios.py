@@ -78,10 +78,12 @@ def _cases() -> Iterator[Any]:
                 continue
             for profile in row.profiles:
                 if profile in service.profiles:
-                    yield pytest.param(service, profile, row, id=f"{service.name}-{profile}-{row.name}")
+                    # The other profiles take minutes; the gate runs them with everything that is slow.
+                    marks = () if profile == "usual" else pytest.mark.slow
+                    yield pytest.param(service, profile, row, id=f"{service.name}-{profile}-{row.name}", marks=marks)
 
 
-@pytest.mark.parametrize(("service", "profile", "row"), _cases())
+@pytest.mark.parametrize(("service", "profile", "row"), list(_cases()))
 def test_scenario(
     emulator: Emulator, clock: ScriptedClock, service: type[ServiceUnderTest], profile: str, row: Row
 ) -> None:
