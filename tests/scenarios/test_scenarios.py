@@ -78,8 +78,9 @@ def _cases() -> Iterator[Any]:
                 continue
             for profile in row.profiles:
                 if profile in service.profiles:
-                    # The other profiles take minutes; the gate runs them with everything that is slow.
-                    marks = () if profile == "usual" else pytest.mark.slow
+                    # All of them take minutes; the gate plays them with everything else that is slow.
+                    usual = profile == "usual" and service is SERVICES[0]
+                    marks = () if usual else pytest.mark.slow
                     yield pytest.param(service, profile, row, id=f"{service.name}-{profile}-{row.name}", marks=marks)
 
 
