@@ -15,6 +15,7 @@
     │   ├── ServerError               the service failed (5xx)
     │   └── UnexpectedReplyError      a reply that cannot be read: HTML, cut JSON, wrong types
     ├── StartUncertainError           a start whose answer was lost may or may not have created a run
+    ├── StopImpossibleError           the service has no way to stop a run
     └── RunError                      the remote run itself; ``ref``, ``url`` and ``failed_steps`` tell more
         ├── RunFailedError            it ended in failure, or was skipped as a whole
         ├── RunStoppedError           it was stopped by somebody else
@@ -126,6 +127,10 @@ class StartUncertainError(MLWorkflowsError):
         self.candidates = candidates
 
 
+class StopImpossibleError(MLWorkflowsError):
+    """The service has no way to stop a run: it goes on to its own end."""
+
+
 class RunError(MLWorkflowsError):
     """The remote run did not end as hoped.
 
@@ -169,3 +174,8 @@ class RunNotFoundError(RunError):
 
 class UnknownStatusError(RunError):
     """The run has shown a status nobody documented for too long."""
+
+
+def is_transient(error: MLWorkflowsError) -> bool:
+    """Whether the same request may well succeed later."""
+    return isinstance(error, TransportError | ThrottledError | ServerError | UnexpectedReplyError)

@@ -179,9 +179,9 @@ class Memory:
     url: str = ""
 
     @classmethod
-    def load(cls, text: str | None) -> Self:
+    def load(cls, stored: object) -> Self:
         """Read it from a string; an empty one if there is none."""
-        known = json.loads(text) if text else {}
+        known = json.loads(stored) if isinstance(stored, str) and stored else {}
         return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
 
     def dump(self) -> str:

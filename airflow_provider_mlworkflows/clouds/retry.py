@@ -9,7 +9,6 @@ from airflow_provider_mlworkflows.exceptions import (
     ServerError,
     ThrottledError,
     TransportError,
-    UnexpectedReplyError,
 )
 
 BACKOFF_BASE = 1.0
@@ -17,11 +16,6 @@ THROTTLED_BASE = 2.0
 BACKOFF_CAP = 20.0
 LONGEST_PAUSE = 60.0
 """Seconds. A service that asks for more than this is not waited for inside a call; the caller decides."""
-
-
-def is_transient(error: MLWorkflowsError) -> bool:
-    """Whether the same request may well succeed later."""
-    return isinstance(error, TransportError | ThrottledError | ServerError | UnexpectedReplyError)
 
 
 def may_repeat(error: MLWorkflowsError, *, safe_to_repeat: bool) -> bool:

@@ -158,15 +158,15 @@ class RunOperator(BaseOperator):
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
         self.step_name = news.step_name
-        if self.is_outdated(context, news.ref):
+        if self.is_outdated(context):
             return self.execute(context)
         stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
-        self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        self._memory = Memory.load(stored)
         self.current = news.ref
         with self._stopped_on_task_timeout():
             return self._conclude(context, news.ref, news.deadline, news.verdict, news.message)
 
-    def is_outdated(self, context: Context, ref: RunRef) -> bool:
+    def is_outdated(self, context: Context) -> bool:
         """Whether the task has been cleared since the event, so that it must begin anew.
 
         Airflow repeats an old event if a task is cleared while it handles that event.

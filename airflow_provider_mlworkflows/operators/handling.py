@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.exceptions import (
-    BadRequestError,
-    MLWorkflowsError,
-    ServerError,
-    ThrottledError,
-    TransportError,
-    UnexpectedReplyError,
-)
+from airflow_provider_mlworkflows.exceptions import BadRequestError, MLWorkflowsError, is_transient
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 
 if TYPE_CHECKING:
@@ -27,8 +20,6 @@ STOP_SECONDS = 60.0
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
 SETTLE_INTERVAL = 3.0
-PASSING = (ServerError, ThrottledError, TransportError, UnexpectedReplyError)
-"""Errors of a read that the next read may not have."""
 
 
 class RunHandler:
@@ -87,7 +78,7 @@ class RunHandler:
             try:
                 self._tell_stopped(ref, why, operator.hook.stop_run(ref, force=operator.unsettled))
             except MLWorkflowsError as error:
-                if isinstance(error, PASSING) and operator.clock.time() < give_up and not operator.bell.rung:
+                if is_transient(error) and operator.clock.time() < give_up and not operator.bell.rung:
                     operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
                     continue
                 operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
@@ -116,7 +107,9 @@ class RunHandler:
             operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
             try:
                 run = operator.hook.get_run(run.ref)
-            except PASSING as error:
+            except MLWorkflowsError as error:
+                if not is_transient(error):
+                    raise
                 operator.log.warning("Run %s could not be read; reading it again. %s", run.ref, error)
         return run
 

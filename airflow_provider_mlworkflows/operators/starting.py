@@ -144,7 +144,7 @@ class StartOperator(RunOperator):
             return self._after_clear(context, record, run)
         return self._after_retry(context, record, run)
 
-    def is_outdated(self, context: Context, ref: RunRef) -> bool:
+    def is_outdated(self, context: Context) -> bool:
         """Whether the task has been cleared since the event, so that it must begin anew."""
         record = self._load_record(context)
         return record is not None and record.max_tries != context["ti"].max_tries

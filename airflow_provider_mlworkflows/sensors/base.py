@@ -133,7 +133,7 @@ class RunSensor(BaseSensorOperator):
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
         stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
-        self._memory = Memory.load(stored if isinstance(stored, str) else None)
+        self._memory = Memory.load(stored)
         try:
             return self._complete(context, news)
         except MLWorkflowsError as error:
@@ -224,7 +224,7 @@ class RunSensor(BaseSensorOperator):
     def _watch(self, context: Context, deadline: float) -> RunWatch:
         if self._memory is None:
             stored = context["task_state_store"].get(_memory_key(context)) if self.reschedule else None
-            self._memory = Memory.load(stored if isinstance(stored, str) else None)
+            self._memory = Memory.load(stored)
         rules = WatchRules(deadline, report_waiting=self.on_waiting == "fail", step_name=self.watched_step)
         return RunWatch(rules, self.log, self._memory)
 

@@ -62,7 +62,6 @@ class Watcher:
     _unread: Reading | None = None
     _failure: BaseException | None = None
     _fingerprint: int | None = None
-    _is_first: bool = True
 
     async def reading(self) -> Reading:
         """Wait for a reading worth knowing: a change, an error, a state that is not quiet, or the last one.
@@ -82,8 +81,7 @@ class Watcher:
 
     def begin(self, glance: Reading) -> None:
         """Take the first glance at a run that simply goes on for known: the worker saw more, and just before."""
-        first, self._is_first = self._is_first, False
-        if first and _lacks_steps(glance) and isinstance(glance, Run) and glance.state in GOING_ON:
+        if not self.was_read and _lacks_steps(glance) and isinstance(glance, Run) and glance.state in GOING_ON:
             self._fingerprint = glance.fingerprint
 
     def wants(self, reading: Reading, now: float) -> bool:

@@ -170,7 +170,7 @@ class RunTrigger(BaseTrigger):
         self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
 
     async def _is_taken_up_for_sure(self) -> bool:
-        """The same, asked again while Airflow does not answer: guessing wrong costs a run or leaks one."""
+        """`_is_taken_up`, asked again while Airflow does not answer: guessing wrong costs a run or leaks one."""
         while True:
             try:
                 return await self._is_taken_up()
@@ -188,12 +188,11 @@ class RunTrigger(BaseTrigger):
             return False
         return bool(await key.axcom(RUN_ID_KEY) == self.run_id)
 
-    async def _stored_memory(self) -> str | None:
+    async def _stored_memory(self) -> object:
         """What an earlier life of this trigger has logged."""
         if self.task_instance is None:
             return None
-        stored = await _undisturbed(TaskKey.of(self.task_instance).axcom(MEMORY_KEY))
-        return stored if isinstance(stored, str) else None
+        return await _undisturbed(TaskKey.of(self.task_instance).axcom(MEMORY_KEY))
 
     async def _store_memory(self, memory: str) -> None:
         if memory == self.memory:

@@ -7,7 +7,6 @@ from airflow_provider_mlworkflows.clouds.retry import (
     BACKOFF_CAP,
     LONGEST_PAUSE,
     backoff,
-    is_transient,
     may_repeat,
     pause_before_retry,
 )
@@ -23,6 +22,7 @@ from airflow_provider_mlworkflows.exceptions import (
     ThrottledError,
     TransportError,
     UnexpectedReplyError,
+    is_transient,
 )
 from tests.clouds.support import json_reply
 

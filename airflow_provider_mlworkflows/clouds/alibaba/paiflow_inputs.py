@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import DeclaredInputs, declared_inputs
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_yaml import parsed, plain, rendered
+from airflow_provider_mlworkflows.clouds.values import as_bool, as_float
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 Inputs = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -229,23 +229,6 @@ def _as_int(value: object) -> int:
     raise ValueError
 
 
-def _as_double(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _as_bool(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return value.strip().lower() == "true"
-    raise ValueError
-
-
 def _as_map(value: object) -> Mapping[str, Any]:
     data = json.loads(value) if isinstance(value, str) else value
     if isinstance(data, Mapping):
@@ -263,8 +246,8 @@ def _as_array(value: object) -> Sequence[Any]:
 _READERS: Mapping[str, Callable[[object], object]] = {
     "String": _as_text,
     "Int": _as_int,
-    "Double": _as_double,
-    "Bool": _as_bool,
+    "Double": as_float,
+    "Bool": as_bool,
     "Map": _as_map,
     "Array": _as_array,
 }

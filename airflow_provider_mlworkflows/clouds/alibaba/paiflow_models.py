@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
-_LARGEST_EPOCH_SECONDS = 2e10
+from airflow_provider_mlworkflows.clouds.values import time_in
 
 
 def read_time(value: object) -> datetime | None:
@@ -22,19 +22,7 @@ def read_time(value: object) -> datetime | None:
 
     Times without a zone are in UTC.
     """
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    text = str(value).strip()
-    try:
-        number = float(text)
-        return datetime.fromtimestamp(number / 1000 if number > _LARGEST_EPOCH_SECONDS else number, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return time_in(UTC, value)
 
 
 def decoded(value: object) -> Any:

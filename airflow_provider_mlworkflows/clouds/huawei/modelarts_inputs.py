@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from airflow_provider_mlworkflows.clouds.values import as_bool, as_float
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 Inputs = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -294,28 +295,11 @@ def _as_int(value: object) -> int:
     raise ValueError
 
 
-def _as_float(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _as_bool(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
-        return value.strip().lower() == "true"
-    raise ValueError
-
-
 _READERS: Mapping[str, Callable[[object], object]] = {
     "str": _as_text,
     "int": _as_int,
-    "float": _as_float,
-    "bool": _as_bool,
+    "float": as_float,
+    "bool": as_bool,
 }
 
 

@@ -7,10 +7,12 @@ missing or null, statuses are open text. Only what a reply would be useless with
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from airflow_provider_mlworkflows.clouds.values import time_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +21,6 @@ T = TypeVar("T")
 
 SERVICE_ZONE = timezone(timedelta(hours=8))
 """Times without a zone, such as those in event lines, are in this one."""
-_LARGEST_EPOCH_SECONDS = 2e10
 
 
 def read_time(value: object) -> datetime | None:
@@ -28,19 +29,7 @@ def read_time(value: object) -> datetime | None:
     Forms: RFC 3339 with up to nine fractional digits, the same without zone, and milliseconds or seconds
     since the epoch.
     """
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=SERVICE_ZONE)
-    text = str(value).strip()
-    try:
-        number = float(text)
-        return datetime.fromtimestamp(number / 1000 if number > _LARGEST_EPOCH_SECONDS else number, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=SERVICE_ZONE)
+    return time_in(SERVICE_ZONE, value)
 
 
 def null_as_empty(value: object) -> object:
