@@ -25,6 +25,7 @@ from airflow_provider_mlworkflows.exceptions import (
     RunWaitingError,
     ServerError,
     StartUncertainError,
+    StopImpossibleError,
     ThrottledError,
     TransportError,
     UnknownStatusError,
@@ -43,6 +44,7 @@ _HOPELESS = (
     RunStoppedError,
     RunWaitingError,
     StartUncertainError,
+    StopImpossibleError,
     UnknownStatusError,
 )
 
