@@ -73,7 +73,7 @@ def test_printed_environment_is_what_airflow_reads(host: str, url: str, capsys: 
     assert connection.conn_type == expected["conn_type"]
     assert (connection.login, connection.password) == (expected["login"], expected["password"])
     assert connection.extra_dejson == expected["extra"]
-    assert connection.extra_dejson["modelarts_endpoint"] == url
+    assert connection.extra_dejson["endpoint"] == url
 
 
 def test_printed_environment_leads_to_a_running_emulator(

@@ -42,7 +42,7 @@ def connections(
             "extra": {
                 "region": region,
                 "project_id": project_id,
-                "modelarts_endpoint": base,
+                "endpoint": base,
                 "iam_endpoint": base,
             },
         },

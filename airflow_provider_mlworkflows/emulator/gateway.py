@@ -228,7 +228,9 @@ class Gateway:
         headers = {"Date": date, "Server": "api-gateway", "X-Request-Id": call.request_id}
         if answer.status != 204:
             headers["Content-Type"] = "application/json"
-        return {**headers, **answer.headers}
+        headers.update(answer.headers)
+        # An answer drops a usual header by giving it no value.
+        return {name: value for name, value in headers.items() if value}
 
     def _record(self, exchange: Exchange, answer: Answer | None, fault: str | None) -> None:
         with self._lock:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator.limits import Limit
 
 
+_PROJECT_ID = re.compile("[0-9a-f]{32}")
+
+
 @dataclass(slots=True)
 class Answer:
     """A reply: status, JSON body (``None`` for none) and headers."""
@@ -111,7 +114,11 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of a service: its reference name, method, path template, handler and permission."""
+    """An operation of a service: its reference name, method, path template, handler and permission.
+
+    A field ``{name}`` of the template takes one segment of the path, ``{name*}`` the rest of it, even none. Where two
+    operations share method and template, ``when`` tells from the call which of them is meant.
+    """
 
     name: str
     method: str
@@ -119,6 +126,7 @@ class Operation:
     handler: Handler
     permission: str | None = None
     open_to_all: bool = False
+    when: Callable[[Call], bool] | None = None
 
 
 class Service(Protocol):
@@ -147,7 +155,7 @@ class Routes:
 
     def __init__(self, services: Sequence[Service]) -> None:
         self._table: list[tuple[re.Pattern[str], Service, Operation]] = []
-        self._first = services[0]
+        self._services = tuple(services)
         for service in services:
             for operation in service.operations():
                 self._table.append((_pattern(operation.template), service, operation))
@@ -157,30 +165,39 @@ class Routes:
         """Return service, operation and path ids for a call, or ``None``."""
         path = call.raw_path.decode("latin-1")
         for pattern, service, operation in self._table:
-            found = pattern.fullmatch(path)
-            if found and operation.method == call.method:
+            found = pattern.fullmatch(path) if operation.method == call.method else None
+            if found and (operation.when is None or operation.when(call)):
                 ids = {name: unquote(value) for name, value in found.groupdict().items()}
                 return service, operation, ids
         return None
 
     def nearest(self, call: Call) -> Service:
-        """Return the service whose paths begin most like a call's; the first one if none does."""
+        """Return the service whose paths begin most like a call's; of equals the one that was named first."""
+        segments = call.path.split("/")[1:]
 
-        def shared(row: tuple[re.Pattern[str], Service, Operation]) -> int:
-            pairs = zip(row[2].template.split("/"), call.path.split("/"), strict=False)
-            return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        def shared(service: Service) -> int:
+            templates = (row[2].template.split("/")[1:] for row in self._table if row[1] is service)
+            alike = (takewhile(_is_alike, zip(template, segments, strict=False)) for template in templates)
+            return max((sum(1 for _ in pairs) for pairs in alike), default=0)
 
-        rows = [(shared(row), row[1]) for row in self._table]
-        most = max((count for count, _ in rows), default=0)
-        # Every path begins with the empty segment before its first slash.
-        return next(service for count, service in rows if count == most) if most > 1 else self._first
+        return max(self._services, key=shared)
+
+
+def _is_alike(pair: tuple[str, str]) -> bool:
+    """Whether the segments of a template and of a path are the same, or a project's field and the id of a project."""
+    wanted, given = pair
+    if wanted == "{project_id}":
+        return _PROJECT_ID.fullmatch(given) is not None
+    return bool(given) and wanted == given
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", template)
-    return re.compile(
-        "".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
-    )
+    parts = re.split(r"\{(\w+\*?)\}", template)
+    return re.compile("".join(_field(part) if index % 2 else re.escape(part) for index, part in enumerate(parts)))
+
+
+def _field(name: str) -> str:
+    return f"(?P<{name[:-1]}>.*)" if name.endswith("*") else f"(?P<{name}>[^/]+)"
 
 
 def _rank(template: str) -> tuple[bool, ...]:

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Self
 import uvicorn
 
 from airflow_provider_mlworkflows.emulator.alibaba.access import Access as AlibabaAccess
+from airflow_provider_mlworkflows.emulator.aom.control import AomControl
+from airflow_provider_mlworkflows.emulator.aom.lookup import Lookup as AomLookup
+from airflow_provider_mlworkflows.emulator.aom.ready import library as aom_library
+from airflow_provider_mlworkflows.emulator.aom.ready import ready_made as ready_made_automation
+from airflow_provider_mlworkflows.emulator.aom.service import AomService
+from airflow_provider_mlworkflows.emulator.aom.store import Aom
 from airflow_provider_mlworkflows.emulator.clock import Clock, ClockMode
 from airflow_provider_mlworkflows.emulator.control import Part, control_application
 from airflow_provider_mlworkflows.emulator.credentials import Credentials
@@ -24,6 +30,12 @@ from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup
 from airflow_provider_mlworkflows.emulator.modelarts.ready import ready_made
 from airflow_provider_mlworkflows.emulator.modelarts.service import ModelArtsService
 from airflow_provider_mlworkflows.emulator.modelarts.store import ModelArts
+from airflow_provider_mlworkflows.emulator.obs.access import ObsAccess
+from airflow_provider_mlworkflows.emulator.obs.control import ObsControl
+from airflow_provider_mlworkflows.emulator.obs.lookup import Lookup as ObsLookup
+from airflow_provider_mlworkflows.emulator.obs.ready import ready_made as ready_made_graphs
+from airflow_provider_mlworkflows.emulator.obs.service import ObsService
+from airflow_provider_mlworkflows.emulator.obs.store import Obs
 from airflow_provider_mlworkflows.emulator.paiflow.control import PaiFlowControl
 from airflow_provider_mlworkflows.emulator.paiflow.lookup import PRODUCT as PAIFLOW
 from airflow_provider_mlworkflows.emulator.paiflow.lookup import VERSION as PAIFLOW_VERSION
@@ -35,7 +47,7 @@ from airflow_provider_mlworkflows.emulator.switches import Switches
 from airflow_provider_mlworkflows.emulator.wire import TransportInScope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from types import TracebackType
 
@@ -89,6 +101,7 @@ class Emulator:
         switches: Open points of the services. Default: the defaults.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
+        more: Further services to serve, each made from the emulator.
 
     Attributes:
         clock: The emulator's clock.
@@ -99,6 +112,8 @@ class Emulator:
         journal: Requests so far.
         modelarts: State of the ModelArts service.
         paiflow: State of the PAIFlow service.
+        obs: State of the OBS data workflow service.
+        aom: State of the AOM automation service.
     """
 
     def __init__(
@@ -111,7 +126,9 @@ class Emulator:
         switches: Switches | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        more: Sequence[Callable[[Emulator], Service]] = (),
     ) -> None:
+        self._more = more
         self._lock = threading.RLock()
         self.clock = Clock(clock, speed=speed, tick=tick, start=start, lock=self._lock)
         self.switches = switches or Switches()
@@ -125,6 +142,13 @@ class Emulator:
         self.paiflow = PaiFlow(self.clock, self.switches, self._lock)
         for pipeline in ready_made_pipelines():
             self.paiflow.add_pipeline(pipeline)
+        self.obs = Obs(self.clock, self.switches, self._lock)
+        for graph in ready_made_graphs():
+            self.obs.add_workflow(graph)
+        self.aom = Aom(self.clock, self.switches, self._lock)
+        self.aom.add_to_library(*aom_library())
+        for automation in ready_made_automation():
+            self.aom.add_workflow(automation)
         self._host = host
         self._port = port
         self._socket: socket.socket | None = None
@@ -246,14 +270,20 @@ class Emulator:
         alibaba = AlibabaAccess(
             self.credentials, self.switches, self.clock.now, product=PAIFLOW, version=PAIFLOW_VERSION
         )
+        obs = ObsAccess(access, self.credentials, self.switches, self.clock.now)
         services: Sequence[Service] = (
             ModelArtsService(access, lookup),
             IamService(access, self.credentials, self.clock.now),
             PaiFlowService(alibaba, PaiFlowLookup(self.paiflow, alibaba, self.switches)),
+            ObsService(obs, ObsLookup(self.obs, self.switches)),
+            AomService(access, AomLookup(self.aom, access, self.switches)),
+            *(make(self) for make in self._more),
         )
         parts: dict[str, Part] = {
             "modelarts": ModelArtsControl(self.modelarts, self.switches),
             "paiflow": PaiFlowControl(self.paiflow, self.switches),
+            "obs": ObsControl(self.obs, self.switches),
+            "aom": AomControl(self.aom, self.switches),
         }
         return Gateway(
             services,

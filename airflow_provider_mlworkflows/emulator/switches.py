@@ -50,7 +50,7 @@ class Switches:
         429, "HTTP status of a throttled call where a service's documents give both (PAIFlow)"
     )
     missing_status: Literal[400, 404] = _switch(
-        404, "HTTP status for a record that does not exist where no document gives it (PAIFlow)"
+        404, "HTTP status for a record that does not exist where no document gives it (PAIFlow, AOM, OBS)"
     )
     service_codes: Literal["numeric", "words"] = _switch(
         "numeric", "error codes of the service behind the gateway: nine digits or words (PAIFlow)"
@@ -76,6 +76,86 @@ class Switches:
     time_precision: Literal["milliseconds", "seconds", "minutes"] = _switch(
         "milliseconds", "precision of times of runs and nodes (PAIFlow)"
     )
+    aom_http_code: Literal["documented", "int", "str"] = _switch(
+        "documented", "http_code in errors: a number with status 400 and a text otherwise, or always the same (AOM)"
+    )
+    aom_error_key: Literal["error_msg", "error_message"] = _switch("error_msg", "key of the message in errors (AOM)")
+    aom_auth_errors: Literal["service", "sibling", "gateway"] = _switch(
+        "service",
+        "who words the answer to credentials that are missing or wrong: the service, "
+        "with the code of most operations or the other one that it documents, or the gateway (AOM)",
+    )
+    aom_action_body: Literal["documented", "result", "literal", "string"] = _switch(
+        "documented",
+        'reply to an action: {"result":"success"} but for triggers {"success"}, which is no JSON; '
+        "the first, the second, or the JSON text success for all (AOM)",
+    )
+    aom_failed_node: Literal["pausing", "fail"] = _switch(
+        "pausing", "status in which an execution stands at a failed node (AOM)"
+    )
+    aom_concurrent: Literal["allow", "reject"] = _switch(
+        "allow", "whether a workflow may be executed while an execution of it is not over (AOM)"
+    )
+    aom_skipped_node: Literal["skip", "skipped", "fail", "success"] = _switch(
+        "skip", "status of a node that was stepped over (AOM)"
+    )
+    aom_statuses: Literal["documented", "engine"] = _switch(
+        "documented", "statuses: executing and fail, or running and timeout as in the engine below (AOM)"
+    )
+    aom_workflow_status: Literal["execution", "coarse"] = _switch(
+        "execution",
+        "status of a workflow: that of its latest execution, or which of success, fail and executing it comes to (AOM)",
+    )
+    aom_restarted_node: Literal["replaced", "added"] = _switch(
+        "replaced", "a restart replaces the node's result, or adds another one (AOM)"
+    )
+    aom_results_in_lists: bool = _switch(True, "executions in lists carry results of nodes; otherwise null (AOM)")
+    aom_waiting_nodes: bool = _switch(False, "nodes that have not begun have a result already (AOM)")
+    aom_update_time: Literal["milliseconds", "iso", "iso-in-detail"] = _switch(
+        "milliseconds", "form of last_update_time: a number, a text, or a text outside lists only (AOM)"
+    )
+    aom_end_time: Literal["null", "absent", "zero", "never"] = _switch(
+        "null", "end_time of what is not over: null, left out, or 0; or left out even of what is over (AOM)"
+    )
+    aom_output: Literal["as-is", "text", "null"] = _switch(
+        "as-is", "output of a node: as the node gives it, as JSON text, or null (AOM)"
+    )
+    aom_first_page: Literal[0, 1] = _switch(1, "number of the first page of workflows (AOM)")
+    obs_request_id: Literal["X-Request-ID", "x-obs-request-id"] = _switch(
+        "X-Request-ID", "header with the request id in replies of the workflow service (OBS)"
+    )
+    obs_content_type: bool = _switch(True, "successful replies name the type of their body (OBS)")
+    obs_errors: Literal["json", "json-charset", "xml", "text"] = _switch(
+        "json",
+        "errors of the workflow service: JSON, JSON whose type names a charset, XML as at the front, plain text (OBS)",
+    )
+    obs_redirect: str | None = _switch(
+        None, "base URL; calls to any other host are sent there with a 307; null for no such answer (OBS)"
+    )
+    obs_throttled_status: Literal[429, 503] = _switch(
+        429, "answer to a throttled call: 429 SYS.0011, or 503 SlowDown as XML (OBS)"
+    )
+    obs_expired_key: Literal["xml", "json"] = _switch(
+        "xml", "answer to an expired temporary key: 403 InvalidAccessKeyId as XML, or 500 SYS.0008 as JSON (OBS)"
+    )
+    obs_signed_create: Literal["either", "yes", "no"] = _switch(
+        "either", "whether the parameter x-workflow-create is part of what is signed (OBS)"
+    )
+    obs_missing_code: str = _switch(
+        "Workflow.0001", "error code for a workflow, template or execution that does not exist (OBS)"
+    )
+    obs_created_key: Literal["created_at", "create_at"] = _switch(
+        "created_at", "key of the creation time in lists of workflows (OBS)"
+    )
+    obs_input: Literal["request", "event"] = _switch(
+        "request", "input of an execution that a call started: what the call sent, or an event made of it (OBS)"
+    )
+    obs_null_inputs: bool = _switch(True, "a start may give null for inputs (OBS)")
+    obs_state_details: bool = _switch(False, "states carry stopped_at, failed ones an error (OBS)")
+    obs_state_filter: Literal["ignored", "applied"] = _switch(
+        "ignored", "what lists of executions make of x-workflow-execution-state (OBS)"
+    )
+    obs_page_cap: int = _switch(1000, "most items in one page, whatever the limit asks for (OBS)")
     unknown_field: bool = _switch(True, "object replies carry a field that no document names")
     stop_seconds: float = _switch(3.0, "how long a stop takes from stopping to stopped")
     max_signature_failures: int = _switch(5, "wrong signatures in a row until the access key is blocked")

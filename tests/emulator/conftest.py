@@ -6,6 +6,8 @@ import pytest
 
 from airflow_provider_mlworkflows.emulator import Emulator, Switches
 from tests.emulator.acs_signing import PaiCaller
+from tests.emulator.aom_calls import AomCaller
+from tests.emulator.obs_signing import ObsCaller
 from tests.emulator.signing import Caller
 
 if TYPE_CHECKING:
@@ -28,4 +30,16 @@ def caller(emu: Emulator) -> Iterator[Caller]:
 @pytest.fixture
 def pai(emu: Emulator) -> Iterator[PaiCaller]:
     with PaiCaller.of(emu) as client:
+        yield client
+
+
+@pytest.fixture
+def aom(emu: Emulator) -> Iterator[AomCaller]:
+    with AomCaller.of(emu) as client:
+        yield client
+
+
+@pytest.fixture
+def obs(emu: Emulator) -> Iterator[ObsCaller]:
+    with ObsCaller.of(emu) as client:
         yield client

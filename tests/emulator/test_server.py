@@ -281,9 +281,9 @@ def test_connections_lead_to_a_running_emulator(emu: Emulator) -> None:
     assert json.loads(json.dumps(connection)) == connection
     assert connection["conn_type"] == "huawei_mlworkflows"
     extra = connection["extra"]
-    assert extra["modelarts_endpoint"] == extra["iam_endpoint"] == emu.url
+    assert extra["endpoint"] == extra["iam_endpoint"] == emu.url
     assert extra["region"] == published.REGION
-    caller = Caller(extra["modelarts_endpoint"], extra["project_id"], connection["login"], connection["password"])
+    caller = Caller(extra["endpoint"], extra["project_id"], connection["login"], connection["password"])
     with caller:
         assert caller.flow("GET", "/workflows").status_code == 200
 

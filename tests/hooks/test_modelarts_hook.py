@@ -314,7 +314,7 @@ class TestTestConnection:
             ({"password": "wrongSecretKeyOfNobody"}, ["401", "secret key does not fit"]),
             ({"project_id": "f" * 32}, ["403", "project_id"]),
             ({"project_id": None, "region": "cn-south-1"}, ["'cn-south-1'", "project", "mistyped", "project_id"]),
-            ({"region": None, "modelarts_endpoint": None}, ["region"]),
+            ({"region": None, "endpoint": None}, ["region"]),
             ({"security_token": "tokenThatBelongsToNoKey"}, ["401", "security"]),
             ({"unknown_field": "x"}, ["'unknown_field'", "project_id"]),
             ({"verify": "/no/such/file.pem"}, ["/no/such/file.pem", "verify"]),
