@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from zlib import crc32
 
 
@@ -36,8 +37,7 @@ class RunState(StrEnum):
 _TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.SKIPPED})
 
 
-@dataclass(frozen=True, slots=True)
-class RunRef:
+class RunRef(NamedTuple):
     """Which run: the workflow it is a run of, and its own id.
 
     ``workflow_id`` is whatever the service files runs under: a workflow, a pipeline, a graph.

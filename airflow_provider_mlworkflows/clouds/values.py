@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 _LARGEST_EPOCH_SECONDS = 2e10
 
@@ -48,3 +50,10 @@ def as_bool(value: object) -> bool:
     if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
         return value.strip().lower() == "true"
     raise ValueError
+
+
+def without_nulls(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields that have a value. Most answers hold no null, and are not copied."""
+    if None in fields.values():
+        return {name: value for name, value in fields.items() if value is not None}
+    return fields

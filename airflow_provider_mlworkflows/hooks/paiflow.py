@@ -107,9 +107,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
             "PAIFlow",
             region=self.region,
             workspace_id=self.workspace_id,
-            timeout=self.timeout,
-            patience=self.patience,
-            clock=self.clock,
+            **self.client_options,
         )
 
     def test_connection(self) -> tuple[bool, str]:

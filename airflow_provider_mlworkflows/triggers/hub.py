@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.base import RunHook
     from airflow_provider_mlworkflows.services import Service
 
-MAX_IN_FLIGHT = 8
+MAX_IN_FLIGHT = 4
 IDLE_LIFETIME = 60.0
 CONNECTION_LIFETIME = 600.0
 REFRESH_INTERVAL = 10.0

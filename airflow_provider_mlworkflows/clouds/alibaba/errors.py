@@ -96,6 +96,8 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     A 2xx reply with a ``Code`` inside is a refusal too.
     """
     succeeded = 200 <= reply.status < 300
+    if succeeded and _is_plain_answer(reply.content):
+        return None
     envelope = _envelope(reply)
     if envelope is None:
         return _unreadable(reply)
@@ -110,6 +112,11 @@ def read_refusal(reply: WireReply) -> Refusal | None:
         _advice(kind, envelope),
         retry_after=_retry_after(reply),
     )
+
+
+def _is_plain_answer(content: bytes) -> bool:
+    """Whether it is to be read as an answer at once: long lists, read every few seconds, are not parsed twice."""
+    return content.startswith(b"{") and content.endswith(b"}") and b'"Code"' not in content
 
 
 def _envelope(reply: WireReply) -> _Envelope | None:

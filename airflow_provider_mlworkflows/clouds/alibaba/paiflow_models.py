@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
-from airflow_provider_mlworkflows.clouds.values import time_in
+from airflow_provider_mlworkflows.clouds.values import time_in, without_nulls
 
 
 def read_time(value: object) -> datetime | None:
@@ -77,7 +77,7 @@ class Reply(BaseModel):
     @classmethod
     def _without_nulls(cls, data: Any) -> Any:
         if isinstance(data, dict):
-            return {name: value for name, value in data.items() if value is not None}
+            return without_nulls(data)
         return data
 
 

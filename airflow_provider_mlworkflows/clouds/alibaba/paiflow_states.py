@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PATH_SEPARATOR, PlacedNode
@@ -180,6 +181,7 @@ def leaves(steps: Sequence[Step]) -> tuple[Step, ...]:
     )
 
 
+@lru_cache
 def _literal(status: str) -> str:
     return status.strip().lower()
 

@@ -65,7 +65,7 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     A 2xx reply with an ``error_code`` inside is a refusal too.
     """
     succeeded = 200 <= reply.status < 300
-    if succeeded and not reply.content:
+    if succeeded and (not reply.content or _is_plain_answer(reply.content)):
         return None
     try:
         body = reply.json() if reply.content else {}
@@ -79,6 +79,11 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     text = _ECHOED_REQUEST.sub("", text)
     kind = _kind(reply.status, code)
     return Refusal(kind, code, text, request_id, _advice(kind, code, text))
+
+
+def _is_plain_answer(content: bytes) -> bool:
+    """Whether it is to be read as an answer at once: long lists, read every few seconds, are not parsed twice."""
+    return content.startswith((b"{", b"[")) and content.endswith((b"}", b"]")) and b'"error' not in content
 
 
 def _envelope(body: Any, names: Iterable[tuple[str, str]]) -> tuple[str, str, str]:

@@ -10,9 +10,9 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from airflow_provider_mlworkflows.clouds.values import time_in
+from airflow_provider_mlworkflows.clouds.values import time_in, without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ class Reply(BaseModel):
         if isinstance(data, dict):
             if cls.promised and not data.keys() & cls.promised:
                 raise ValueError(f"it has no {' or '.join(sorted(cls.promised))}")
-            return {name: value for name, value in data.items() if value is not None}
+            return without_nulls(data)
         return data
 
 
@@ -329,13 +329,14 @@ class Execution(Reply):
     workflow_name: str = ""
     scene_id: str | None = None
     scene_name: str | None = None
-    steps_execution: list[StepExecution] = []
-    sub_graphs: list[SubGraph] = []
-    events: list[str] = []
-    labels: list[str] = []
-    data_requirements: list[DataRequirement] = []
-    parameters: list[WorkflowParameter] = []
-    policies: dict[str, Any] = {}
+    # Factories, because a default list is copied deeply, and a thousand of these are read at once.
+    steps_execution: list[StepExecution] = Field(default_factory=list)
+    sub_graphs: list[SubGraph] = Field(default_factory=list)
+    events: list[str] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+    data_requirements: list[DataRequirement] = Field(default_factory=list)
+    parameters: list[WorkflowParameter] = Field(default_factory=list)
+    policies: dict[str, Any] = Field(default_factory=dict)
 
 
 class StepMetric(Reply):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Duration, Execution, StepExecution
 
@@ -91,10 +92,8 @@ def run_of(execution: Execution, *, console_url: str = "", workflow_id: str = ""
     newest = _newest_by_name(execution.steps_execution)
     steps = tuple(replace(step_of(step), attempt=_attempts(name, execution)) for name, step in newest.items())
     state = execution_state(execution.status)
-    if state is RunState.ACTIVE and _is_held_up(steps):
-        state = RunState.WAITING
-    elif state is RunState.ACTIVE and _is_stopping(steps):
-        state = RunState.STOPPING
+    if state is RunState.ACTIVE and steps:
+        state = _state_of_steps(steps)
     return Run(
         ref=RunRef(execution.workflow_id or workflow_id, execution.execution_id),
         state=state,
@@ -114,17 +113,24 @@ def run_of(execution: Execution, *, console_url: str = "", workflow_id: str = ""
     )
 
 
+@lru_cache
 def _literal(status: str | None) -> str:
     return (status or INITIAL_STATUS).strip().lower()
 
 
-def _is_held_up(steps: Iterable[Step]) -> bool:
-    steps = tuple(steps)
+def _state_of_steps(steps: Sequence[Step]) -> RunState:
+    """What an execution that goes on does, by its steps."""
+    if _is_held_up(steps):
+        return RunState.WAITING
+    return RunState.STOPPING if _is_stopping(steps) else RunState.ACTIVE
+
+
+def _is_held_up(steps: Sequence[Step]) -> bool:
     waits = any(step.state is RunState.WAITING for step in steps)
     return waits and not any(_literal(step.status) in _PROGRESSING for step in steps)
 
 
-def _is_stopping(steps: Iterable[Step]) -> bool:
+def _is_stopping(steps: Sequence[Step]) -> bool:
     unfinished = [step for step in steps if not step.state.is_terminal and _literal(step.status) != INITIAL_STATUS]
     return bool(unfinished) and all(step.state is RunState.STOPPING for step in unfinished)
 
