@@ -20,7 +20,12 @@ from airflow.sdk.log import amask_secret, mask_secret
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS, Client, Patience
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, Steps, operation
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError, TransportError
+from airflow_provider_mlworkflows.exceptions import (
+    ConfigurationError,
+    InvalidInputError,
+    MLWorkflowsError,
+    TransportError,
+)
 from airflow_provider_mlworkflows.runs import NewLog
 
 if TYPE_CHECKING:
@@ -84,7 +89,7 @@ class RunHook(BaseHook, Session):
     A subclass says how a connection becomes a client, and declares the operations of a run's life.
     The connection is resolved at the first call, not before, and only once per hook.
 
-    :param conn_id: Airflow connection.
+    :param conn_id: Airflow connection; the type's default one if None.
     :param attempts: how often a request is sent at most, where repeating it is safe.
     :param timeout: seconds without any data from the service, and for the whole of an answer; None for the
         connection's own.
@@ -100,14 +105,14 @@ class RunHook(BaseHook, Session):
 
     def __init__(
         self,
-        conn_id: str,
+        conn_id: str | None = None,
         *,
         attempts: int = DEFAULT_ATTEMPTS,
         timeout: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
-        self.conn_id = conn_id
+        self.conn_id = conn_id or self.default_conn_name
         self.patience = Patience(attempts)
         self.timeout = timeout
         self.clock = clock
@@ -119,6 +124,11 @@ class RunHook(BaseHook, Session):
 
         :raises ConfigurationError: if the fields do not make sense.
         """
+
+    @property
+    def client_options(self) -> dict[str, Any]:
+        """What a client takes over from its hook."""
+        return {"timeout": self.timeout, "patience": self.patience, "clock": self.clock}
 
     @cached_property
     def client(self) -> Client:
@@ -212,13 +222,17 @@ class RunHook(BaseHook, Session):
         """
 
     @operation
-    @abstractmethod
     def continue_step(self, run: Run, step: Step, inputs: Mapping[str, Any]) -> Steps[None]:
         """Let a waiting step go on.
 
         :param inputs: what it waits for; empty for a gate.
+        :raises InvalidInputError: if the steps of this service never wait, as is assumed here.
         :raises ApiError: if the service refuses.
         """
+        yield from ()
+        raise InvalidInputError(
+            f"Step {step.name} cannot be continued: the service has no steps that wait for anybody."
+        )
 
     @operation
     def get_failure_log(self, run: Run) -> Steps[str]:

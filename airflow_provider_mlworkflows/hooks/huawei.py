@@ -77,7 +77,7 @@ def huawei_client(
     :raises ConfigurationError: if a field is missing, unknown, malformed or contradicts another.
     """
     extra = parse_extra(HuaweiExtra, fields, lenient=fields.conn_type in FOREIGN_CONN_TYPES)
-    endpoint: str | None = getattr(extra, f"{service}_endpoint") or extra.endpoint
+    endpoint: str | None = getattr(extra, f"{service}_endpoint", None) or extra.endpoint
     check_region(fields, region or extra.region, "cn-north-4")
     if region and extra.region and region != extra.region:
         _check_free_of_region(fields, extra.region, region, service, endpoint)

@@ -83,9 +83,7 @@ class ModelArtsHook(ModelArtsApi, RunHook):
             "ModelArts",
             region=self.region,
             project_id=self.project_id,
-            timeout=self.timeout,
-            patience=self.patience,
-            clock=self.clock,
+            **self.client_options,
         )
 
     def test_connection(self) -> tuple[bool, str]:

@@ -112,7 +112,6 @@ class StartOperator(RunOperator):
     def started_workflow(self) -> str:
         """The id of the workflow to be started, as runs of it are filed."""
 
-    @abstractmethod
     def prepare_start(self) -> None:
         """Check the arguments against the service, before anything is started."""
 

@@ -1,166 +1,147 @@
-"""A made-up service, Loom: all that the provider needs to know of one more API."""
+"""A made-up service, Loom: all that one more API needs, from its routes in the emulator to its sensor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_provider_mlworkflows.clouds.client import Client, Exchange
 from airflow_provider_mlworkflows.clouds.operation import Request, Steps, operation
-from airflow_provider_mlworkflows.clouds.replies import Refusal
-from airflow_provider_mlworkflows.clouds.replies import Service as Remote
-from airflow_provider_mlworkflows.exceptions import BadRequestError, InvalidInputError, NotFoundError, ServerError
-from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
-from airflow_provider_mlworkflows.operators.starting import StartOperator
+from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
+from airflow_provider_mlworkflows.emulator.huawei.access import Access
+from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup
+from airflow_provider_mlworkflows.emulator.modelarts.service import ModelArtsService
+from airflow_provider_mlworkflows.emulator.paiflow.machine import IllegalAction, PipelineRun
+from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
+from airflow_provider_mlworkflows.hooks import base, huawei
+from airflow_provider_mlworkflows.operators import starting
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services import Service
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
+from tests.scenarios.paiflow import PaiFlowUnderTest
 
-if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
-
-LOOM = Service("Loom", ("loom_conn_id",), f"{__name__}:LoomHook", f"{__name__}:LoomTrigger")
-STATES = {
-    "terminating": RunState.STOPPING,
-    "succeeded": RunState.SUCCEEDED,
-    "failed": RunState.FAILED,
-    "terminated": RunState.STOPPED,
-    "skipped": RunState.SKIPPED,
-    **dict.fromkeys(("initialized", "readytoschedule", "starting", "running"), RunState.ACTIVE),
-}
+LOOM = Service("Loom", (), f"{__name__}:LoomHook", f"{__name__}:LoomTrigger")
+STATES = {"terminating": "stopping", "terminated": "stopped", "succeeded": "succeeded", "failed": "failed"}
+STATES |= {"skipped": "skipped"} | dict.fromkeys(("initialized", "readytoschedule", "starting", "running"), "active")
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An account that is its own identity: one header."""
+class LoomHook(base.RunHook):
+    conn_type, default_conn_name = huawei.CONN_TYPE, huawei.DEFAULT_CONN_NAME
 
-    key: str = field(repr=False)
-    path_params: Mapping[str, str] = field(default_factory=dict)
+    def client_for(self, fields: base.ConnectionFields) -> Any:
+        return huawei.huawei_client(fields, "loom", "Loom", region=None, project_id=None, **self.client_options)
 
-    def sign(self, request: WireRequest, now: float) -> WireRequest:
-        return replace(request, headers={**request.headers, "x-loom-key": self.key})
-
-    def redact(self, text: str) -> str:
-        return text.replace(self.key, "***")
-
-    def identity(self) -> Exchange[Key]:
-        yield from ()
-        return self
-
-    def renewed(self, refused: object) -> Exchange[Key | None]:
-        yield from ()
-        return None
-
-
-def refusal(reply: WireReply) -> Refusal | None:
-    if reply.status < 300:
-        return None
-    kinds = {404: NotFoundError} if reply.status < 500 else {reply.status: ServerError}
-    return Refusal(kinds.get(reply.status, BadRequestError), text=reply.content.decode())
-
-
-class LoomHook(RunHook):
-    conn_name_attr, default_conn_name, conn_type, hook_name = "loom_conn_id", "loom_default", "loom", "Loom"
-
-    def __init__(self, loom_conn_id: str = "loom_default", **options: Any) -> None:
-        super().__init__(loom_conn_id, **options)
-
-    def client_for(self, fields: ConnectionFields) -> Client:
-        where = Remote("Loom", fields.extra["endpoint"], refusal)
-        return Client(where, Key(fields.password or ""), patience=self.patience, clock=self.clock)
+    @operation
+    def ask(self, method: str, path: str, /, **options: Any) -> Steps[list[Run]]:
+        request = Request(path, method, f"/loom/{{project_id}}/{path}", list[dict[str, Any]], **options)
+        return [run_of(**run) for run in (yield from request)]
 
     @operation
     def get_run(self, ref: RunRef) -> Steps[Run]:
-        shown = yield from Request("Show", "GET", f"/loom/{ref.run_id}", dict[str, Any], safe_to_repeat=True)
-        return _run(ref, shown)
-
-    @operation
-    def start_run(self, workflow: str, marker: str) -> Steps[Run]:
-        body = {"workflow": workflow, "marker": marker}
-        shown = yield from Request("Start", "POST", "/loom", dict[str, Any], body=body)
-        return _run(RunRef(workflow, shown["id"]), shown)
-
-    @operation
-    def find_run(self, workflow: str, marker: str) -> Steps[Run | None]:
-        query = (("marker", marker),)
-        found = yield from Request("Find", "GET", "/loom", list[dict[str, Any]], query=query, safe_to_repeat=True)
-        return next((_run(RunRef(workflow, shown["id"]), shown) for shown in found), None)
+        return (yield from self.ask.steps("GET", f"runs/{ref.run_id}", safe_to_repeat=True))[0]
 
     @operation
     def stop_run(self, ref: RunRef, *, force: bool = False) -> Steps[bool]:
-        run = yield from self.get_run.steps(ref)
-        if (run.state.is_terminal and not force) or run.state is RunState.STOPPING:
-            return False
-        yield from Request("Stop", "POST", f"/loom/{ref.run_id}/stop", dict[str, Any], body={})
-        return True
-
-    @operation
-    def retry_run(self, ref: RunRef) -> Steps[None]:
-        yield from Request("Retry", "POST", f"/loom/{ref.run_id}/retry", dict[str, Any], body={})
-
-    @operation
-    def continue_step(self, run: Run, step: Step, inputs: Mapping[str, Any]) -> Steps[None]:
-        yield from ()
-        raise InvalidInputError("Loom's steps wait for nobody.")
+        state = (yield from self.get_run.steps(ref)).state
+        to_stop = force or not (state.is_terminal or state is RunState.STOPPING)
+        return to_stop and bool((yield from self.ask.steps("POST", f"runs/{ref.run_id}/stop")))
 
 
-def _run(ref: RunRef, shown: Mapping[str, Any]) -> Run:
-    steps = tuple(Step(name, name, _state(status), status, error=why) for name, status, why in shown["steps"])
-    return Run(ref, _state(shown["status"]), shown["status"], steps, url=f"http://loom/{ref.run_id}")
-
-
-def _state(status: str) -> RunState:
-    return STATES.get(status.lower(), RunState.UNKNOWN)
+def run_of(run_id: str, status: str, steps: list[list[Any]]) -> Run:
+    states = {literal: RunState(STATES.get(literal.lower(), "unknown")) for literal in (status, *(s[1] for s in steps))}
+    seen = tuple(Step(name, name, states[s], s, duration=took, error=why) for name, s, took, why in steps)
+    return Run(RunRef("", run_id), states[status], status, seen, url=f"http://loom/{run_id}")
 
 
 class LoomTrigger(RunTrigger):
     service = LOOM
 
-    def __init__(self, *, loom_conn_id: str = "loom_default", **watch: Any) -> None:
-        super().__init__(**watch)
-        self.loom_conn_id = loom_conn_id
 
-
-class LoomStartOperator(StartOperator):
-    service = LOOM
-    template_fields: Sequence[str] = ("workflow",)
+class LoomStartOperator(starting.StartOperator):
+    service, started_workflow = LOOM, ""
     hook: LoomHook
 
-    def __init__(self, *, workflow: str, loom_conn_id: str = "loom_default", **kwargs: Any) -> None:
+    def __init__(self, *, pipeline_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.workflow, self.loom_conn_id = workflow, loom_conn_id
-
-    @property
-    def started_workflow(self) -> str:
-        return self.workflow
-
-    def prepare_start(self) -> None:
-        """Loom declares nothing that could be checked."""
+        self.started_workflow = pipeline_id
 
     def start_run(self, marker: str) -> Run:
-        return self.hook.start_run(self.workflow, marker)
+        return self.hook.ask("POST", "runs", body={"workflow": self.started_workflow, "marker": marker})[0]
 
     def find_started(self, marker: str, workflow_id: str) -> Run | None:
-        return self.hook.find_run(self.workflow, marker)
+        return next(iter(self.hook.ask("GET", "runs", query=(("marker", marker),), safe_to_repeat=True)), None)
 
     def repair_run(self, run: Run) -> None:
-        self.hook.retry_run(run.ref)
+        self.hook.ask("POST", f"runs/{run.ref.run_id}/retry")
 
 
 class LoomSensor(RunSensor):
-    service = LOOM
+    service, watched_step = LOOM, None
 
-    def __init__(
-        self, *, run_id: str, step: str | None = None, loom_conn_id: str = "loom_default", **kwargs: Any
-    ) -> None:
+    def __init__(self, *, run_id: str, node: str | None = None, skip_on_missing: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.run_id, self.step, self.loom_conn_id = run_id, step, loom_conn_id
+        self.run_id, self.watched_step, self.skip_on_missing = run_id, node, skip_on_missing
 
     def run_ref(self) -> RunRef:
         return RunRef("", self.run_id)
 
-    @property
-    def watched_step(self) -> str | None:
-        return self.step
+
+class LoomService(ModelArtsService):
+    name = "loom"
+
+    def __init__(self, cloud: Any) -> None:
+        super().__init__(
+            Access(cloud.credentials, cloud.switches, cloud.clock.now),
+            Lookup(cloud.modelarts, cloud.clock, cloud.switches),
+        )
+        self.store = cloud.paiflow
+
+    def operations(self) -> list[Operation]:
+        runs, run = "/loom/{project_id}/runs", "/loom/{project_id}/runs/{pipeline_run_id}"
+        return [
+            Operation("CreatePipelineRun", "POST", runs, self.start),
+            Operation("FindRuns", "GET", runs, self.find),
+            Operation("ShowRun", "GET", run, self.show),
+            Operation("TerminatePipelineRun", "POST", f"{run}/stop", lambda call: self.act(call, "terminate", 3.0)),
+            Operation("RerunPipelineRun", "POST", f"{run}/retry", lambda call: self.act(call, "rerun")),
+        ]
+
+    def start(self, call: Call) -> Answer:
+        started = self.store.start(call.json()["workflow"], {"SourceId": call.json()["marker"]})
+        call.ids["pipeline_run_id"], call.effective = started.run_id, True
+        return self.show(call)
+
+    def find(self, call: Call) -> Answer:
+        found = [run for run in self.store.runs.values() if run.fields.get("SourceId") == call.param("marker")]
+        return Answer(200, [shown(run) for run in found])
+
+    def show(self, call: Call) -> Answer:
+        run = self.store.runs.get(call.ids["pipeline_run_id"])
+        if run is None or run.is_deleted:
+            raise Refusal(self.failure(call, 404, "Loom.404"))
+        return Answer(200, [shown(run)])
+
+    def act(self, call: Call, action: str, *arguments: Any) -> Answer:
+        self.show(call)
+        try:
+            getattr(self.store.run(call.ids["pipeline_run_id"]), action)(*arguments)
+        except IllegalAction as refused:
+            raise Refusal(self.failure(call, 400, str(refused))) from None
+        call.effective = True
+        return self.show(call)
+
+
+def shown(run: PipelineRun) -> dict[str, Any]:
+    def took(node: Any) -> float | None:
+        return (node.finished_at - node.started_at).total_seconds() if node.finished_at and node.started_at else None
+
+    steps = [(node.name, node.status, took(node), node.message) for node in run.root.children]
+    return {"run_id": run.run_id, "status": run.status, "steps": steps}
+
+
+class LoomUnderTest(PaiFlowUnderTest):
+    name, profiles, connection_id, reads = "loom", {"usual": {}}, HUAWEI_CONNECTION, "GET /loom/.*"
+    starter, run_watcher, step_watcher, abilities = LoomStartOperator, LoomSensor, LoomSensor, frozenset({"branches"})
+    lacks = PaiFlowUnderTest.lacks | {
+        "failure logs": "it keeps no logs",
+        "execution actions": "it has no such operators",
+    }

@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.operators.starting import StartOperator
     from airflow_provider_mlworkflows.sensors.base import RunSensor
 
-_CALLS: Mapping[CallKind, tuple[str, str]] = {
-    "start": ("CreatePipelineRun", ""),
-    "read": ("*", r"(GET|PUT) /api/v1/pipelineruns$|GET /api/v1/pipelineruns/[^/]+(/nodes/[^/]+)?$"),
-    "stop": ("TerminatePipelineRun", ""),
-    "repair": ("RerunPipelineRun", ""),
-    "rerun": ("RerunPipelineRun", ""),
+_CALLS: Mapping[CallKind, str] = {
+    "start": "CreatePipelineRun",
+    "stop": "TerminatePipelineRun",
+    "repair": "RerunPipelineRun",
+    "rerun": "RerunPipelineRun",
 }
 _SHOWN = {"initialized": "init", "readytoschedule": "init", "terminated": "stopped"}
 _STOP_SECONDS = 3.0
@@ -45,9 +44,22 @@ _numbers = count(1)
 
 
 class PaiFlowUnderTest(ServiceUnderTest):
-    """PAIFlow and its emulation."""
+    """PAIFlow and its emulation.
+
+    Attributes:
+        connection_id: Its default connection.
+        reads: Requests that read runs.
+        starter, stopper, rerunner, run_watcher, step_watcher: The operators and sensors.
+    """
 
     name = "paiflow"
+    connection_id = ALIBABA_CONNECTION
+    reads = r"(GET|PUT) /api/v1/pipelineruns$|GET /api/v1/pipelineruns/[^/]+(/nodes/[^/]+)?$"
+    starter: type[StartOperator] = PaiFlowStartPipelineOperator
+    stopper: type[RunOperator] = PaiFlowTerminateOperator
+    rerunner: type[RunOperator] = PaiFlowRerunOperator
+    run_watcher: type[RunSensor] = PaiFlowRunSensor
+    step_watcher: type[RunSensor] = PaiFlowNodeSensor
     abilities = frozenset({"branches", "failure logs", "execution actions"})
     lacks = {  # noqa: RUF012
         "inputs": "nodes take their inputs when the run is created and never wait for any",
@@ -77,10 +89,10 @@ class PaiFlowUnderTest(ServiceUnderTest):
     repaired_attempt = 1
 
     def connections(self) -> Mapping[str, Mapping[str, Any]]:
-        return {ALIBABA_CONNECTION: connections(self.emulator.url)[ALIBABA_CONNECTION]}
+        return {self.connection_id: connections(self.emulator.url)[self.connection_id]}
 
     def use_unknown_key(self) -> dict[str, Any]:
-        return connections(self.emulator.url, access_key="UNKNOWNKEY", secret_key="of-nobody")[ALIBABA_CONNECTION]
+        return connections(self.emulator.url, access_key="UNKNOWNKEY", secret_key="of-nobody")[self.connection_id]
 
     def add_workflow(self, steps: Sequence[PlannedStep]) -> str:
         definition = PipelineDefinition(f"scenario_{next(_numbers)}", [_definition(step) for step in steps])
@@ -92,17 +104,16 @@ class PaiFlowUnderTest(ServiceUnderTest):
         self.emulator.paiflow.delete_pipeline(workflow_id)
 
     def start_operator(self, workflow_id: str, **arguments: Any) -> StartOperator:
-        return PaiFlowStartPipelineOperator(pipeline_id=workflow_id, **arguments)
+        return self.starter(pipeline_id=workflow_id, **arguments)
 
     def run_sensor(self, workflow_id: str, run_id: str, **arguments: Any) -> RunSensor:
-        return PaiFlowRunSensor(run_id=run_id, **arguments)
+        return self.run_watcher(run_id=run_id, **arguments)
 
     def step_sensor(self, workflow_id: str, run_id: str, step: str, **arguments: Any) -> RunSensor:
-        return PaiFlowNodeSensor(run_id=run_id, node=step, **arguments)
+        return self.step_watcher(run_id=run_id, node=step, **arguments)
 
     def act_operator(self, workflow_id: str, run_id: str, action: str, **arguments: Any) -> RunOperator:
-        operators = {"stop": PaiFlowTerminateOperator, "rerun": PaiFlowRerunOperator}
-        return operators[action](run_id=run_id, **arguments)
+        return {"stop": self.stopper, "rerun": self.rerunner}[action](run_id=run_id, **arguments)
 
     def runs(self, workflow_id: str) -> list[str]:
         return [run.run_id for run in self.emulator.paiflow.runs_of(workflow_id)]
@@ -130,11 +141,12 @@ class PaiFlowUnderTest(ServiceUnderTest):
         return self.emulator.paiflow.run(run_id).node_named(step).node_id
 
     def fault(self, call: CallKind, **rule: Any) -> FaultRule:
-        operation, path = _CALLS[call]
-        return self.emulator.faults.add(replace(FaultRule(**rule), operation=operation, path=path or None))
+        if call == "read":
+            return self.emulator.faults.add(replace(FaultRule(**rule), path=self.reads))
+        return self.emulator.faults.add(replace(FaultRule(**rule), operation=_CALLS[call]))
 
     def order_of(self, workflow_id: str, calls: Sequence[CallKind]) -> list[CallKind]:
-        kinds = {_CALLS[call][0]: call for call in calls}
+        kinds = {_CALLS[call]: call for call in calls}
         return [
             kinds[entry.operation]
             for entry in self._acts_on(workflow_id)

@@ -16,6 +16,7 @@ from airflow_provider_mlworkflows.emulator import Emulator, Switches
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
+from tests.fifth_service.loom import LoomService, LoomUnderTest
 from tests.scenarios import (
     rows_actions,
     rows_attempts,
@@ -35,7 +36,7 @@ from tests.scenarios.table import ROWS, Row
 if TYPE_CHECKING:
     from tests.scenarios.service import ServiceUnderTest
 
-SERVICES: tuple[type[ServiceUnderTest], ...] = (ModelArtsUnderTest, PaiFlowUnderTest)
+SERVICES: tuple[type[ServiceUnderTest], ...] = (ModelArtsUnderTest, PaiFlowUnderTest, LoomUnderTest)
 ROW_MODULES = (
     rows_actions,
     rows_attempts,
@@ -52,7 +53,7 @@ _DEFAULTS = {each.name: each.default for each in fields(Switches)}
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    with Emulator(clock="manual") as emulator:
+    with Emulator(clock="manual", more=(LoomService,)) as emulator:
         yield emulator
 
 
