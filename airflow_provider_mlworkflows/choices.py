@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
@@ -12,6 +13,7 @@ ON_RETRY = ("repair", "restart")
 ON_UNREPAIRABLE = ("fail", "restart")
 ON_STOPPED = ("fail", "repair", "restart")
 ON_CLEAR = ("restart", "repair")
+ON_UNCERTAIN = ("fail", "start")
 
 
 def checked_choice(argument: str, value: str, choices: Iterable[str]) -> str:
@@ -47,3 +49,8 @@ def checked_truth(argument: str, value: Any) -> bool | None:
     if isinstance(value, str) and value.strip().lower() in words:
         return words[value.strip().lower()]
     raise InvalidInputError(f"{argument} must be True, False or None, not {value!r}.")
+
+
+def states_as_text(states: Mapping[str, str] | str | None) -> str | None:
+    """What a user says that statuses mean, as the JSON text that triggers keep; None if nothing."""
+    return json.dumps(states, sort_keys=True) if isinstance(states, Mapping) else states or None

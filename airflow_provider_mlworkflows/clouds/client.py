@@ -18,8 +18,8 @@ from weakref import WeakKeyDictionary
 from airflow_provider_mlworkflows import __version__
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
-from airflow_provider_mlworkflows.clouds.http import Connectivity, WireRequest
-from airflow_provider_mlworkflows.clouds.replies import Service, explained, read_reply
+from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply, WireRequest
+from airflow_provider_mlworkflows.clouds.replies import Service, explained, http_date, read_reply
 from airflow_provider_mlworkflows.clouds.retry import pause_before_retry
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
@@ -164,6 +164,16 @@ class Client:
         self.connectivity = connectivity or Connectivity()
         self.patience = patience or Patience()
         self.clock = clock
+        self._dated: tuple[str, float] = ("", 0.0)
+
+    def service_time(self) -> float:
+        """Seconds since the epoch by the service's clock, as its last answer told it; by this machine's before."""
+        date, at = self._dated
+        now = self.clock.time()
+        try:
+            return http_date(date).timestamp() + now - at
+        except ValueError:
+            return now
 
     def send(self, request: Request[T]) -> T:
         """Send a request and wait for its answer.
@@ -187,10 +197,14 @@ class Client:
                 raise
         return (yield from exchange(self.service, request, renewed, self.patience, self.clock))
 
+    def _noted(self, reply: WireReply) -> WireReply:
+        self._dated = reply.headers.get("date", ""), self.clock.time()
+        return reply
+
     def _perform(self, effect: WireRequest | Pause | Lookup[Any]) -> Any:
         match effect:
             case WireRequest():
-                return self.connectivity.transmit(effect)
+                return self._noted(self.connectivity.transmit(effect))
             case Pause(seconds):
                 self.clock.sleep(seconds)
                 return None
@@ -207,7 +221,7 @@ class Client:
     async def _aperform(self, effect: WireRequest | Pause | Lookup[Any]) -> Any:
         match effect:
             case WireRequest():
-                return await self.connectivity.atransmit(effect)
+                return self._noted(await self.connectivity.atransmit(effect))
             case Pause(seconds):
                 await self.clock.asleep(seconds)
                 return None
@@ -252,7 +266,7 @@ def exchange(
 
 def _address(service: Service, request: Request[Any], identity: Identity) -> WireRequest:
     query = request.url_query()
-    url = service.endpoint + request.url_path(identity.path_params) + (f"?{query}" if query else "")
+    url = service.url(request.url_path(identity.path_params), request.host_label) + (f"?{query}" if query else "")
     headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
     content = request.content()
     if content:

@@ -46,13 +46,14 @@ class Request(Generic[T]):
     :param path: template such as ``/v2/{project_id}/workflows/{workflow_id}``.
     :param reply: type of the answer; None if the service answers with an empty body.
     :param path_params: values for the template; the account supplies the rest. Percent-encoded when used.
-    :param query: pairs in the order given.
+    :param query: pairs in the order given; a name whose value is None goes out bare, without ``=``.
     :param body: JSON to send, None for no body.
     :param safe_to_repeat: whether sending it twice does what sending it once does.
     :param headers: headers this operation needs beside the usual ones.
     :param account_fields: fields of the body, or of the query if there is no body, that the account supplies if
         the call did not: ``{field: account parameter}``.
     :param required: fields that must be there in the end.
+    :param host_label: name of a part of the service that has a host of its own, "" for the service's.
     """
 
     operation: str
@@ -60,12 +61,13 @@ class Request(Generic[T]):
     path: str
     reply: type[T] | None
     path_params: Mapping[str, str] = field(default_factory=dict)
-    query: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str | None], ...] = ()
     body: Mapping[str, Any] | None = None
     safe_to_repeat: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     account_fields: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    host_label: str = ""
 
     def __iter__(self) -> Generator[Request[Any], Any, T]:
         answer: T = yield self
@@ -96,7 +98,11 @@ class Request(Generic[T]):
 
     def url_query(self) -> str:
         """The query, percent-encoded; "" if there is none."""
-        return "&".join(f"{quote(name, safe='~')}={self._quoted(name, value)}" for name, value in self.query)
+        return "&".join(self._quoted_pair(name, value) for name, value in self.query)
+
+    def _quoted_pair(self, name: str, value: str | None) -> str:
+        bare = quote(name, safe="~")
+        return bare if value is None else f"{bare}={self._quoted(name, value)}"
 
     def _quoted(self, name: str, value: object) -> str:
         try:

@@ -55,12 +55,24 @@ class Service:
     :param endpoint: scheme and host, perhaps a port.
     :param refusal: reads a reply as a refusal, None if it is an answer.
     :param request_id_header: where its answers carry its id of the request, in lower case.
+    :param labels_in_path: whether what has a host of its own is reached by the beginning of the path instead, as is
+        needed where no such names resolve.
     """
 
     name: str
     endpoint: str
     refusal: Callable[[WireReply], Refusal | None] = field(repr=False)
     request_id_header: str = "x-request-id"
+    labels_in_path: bool = False
+
+    def url(self, path: str = "", host_label: str = "") -> str:
+        """Where a path is, at the service itself or at a part of it that has a host of its own."""
+        if not host_label:
+            return self.endpoint + path
+        if self.labels_in_path:
+            return f"{self.endpoint}/{host_label}{'' if path == '/' else path}"
+        scheme, _, host = self.endpoint.partition("://")
+        return f"{scheme}://{host_label}.{host}{path}"
 
 
 def read_reply(service: Service, request: Request[T], path: str, reply: WireReply, redact: Redact) -> T:
@@ -114,7 +126,7 @@ def _api_error(
         parts.append(f", {_cut(redact(refusal.text), LONGEST_TEXT).rstrip('.')}")
     if request_id:
         parts.append(f" (request id {request_id})")
-    parts.append(f". Asked: {request.method} {redact(path)} at {service.endpoint}.")
+    parts.append(f". Asked: {request.method} {redact(path)} at {service.url(host_label=request.host_label)}.")
     if refusal.advice:
         parts.append(f" {refusal.advice}")
     return refusal.kind(
@@ -137,13 +149,17 @@ def retry_after_seconds(reply: WireReply) -> float | None:
     except ValueError:
         pass
     try:
-        pause = _http_date(value) - _http_date(reply.headers.get("date", ""))
+        pause = http_date(value) - http_date(reply.headers.get("date", ""))
     except ValueError:
         return None
     return max(0.0, pause.total_seconds())
 
 
-def _http_date(text: str) -> datetime:
+def http_date(text: str) -> datetime:
+    """A point in time as HTTP headers have it.
+
+    :raises ValueError: if it is none.
+    """
     date = parsedate_to_datetime(text)
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

@@ -200,6 +200,10 @@ class RunHook(BaseHook, Session):
         """The same in an event loop."""
         return await (await self.aclient()).asend(request)
 
+    def service_time(self) -> float:
+        """Seconds since the epoch by the service's clock, as far as an answer to this hook has told it."""
+        return self.client.service_time()
+
     # The life of a run, in one vocabulary for all services. Each is an operation: callable, awaitable through
     # ``aio``, usable inside another through ``steps``.
 

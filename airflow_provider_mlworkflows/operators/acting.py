@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_mlworkflows.choices import checked_choice
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.starting import StartOperator
+from airflow_provider_mlworkflows.outcomes import step_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.exceptions import RunError
     from airflow_provider_mlworkflows.operators.starting import StartRecord
-    from airflow_provider_mlworkflows.runs import Run, RunRef
+    from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 
 class RerunOperator(StartOperator):
@@ -45,18 +49,14 @@ class RerunOperator(StartOperator):
         self.rerun(self._before)
         return self.handler.settled(self._before)
 
-    def state_before(self) -> int:
+    def state_before(self) -> Any:
         """How the run looked, because a rerun leaves no marker."""
         return self._before.fingerprint
 
-    def find_started(self, marker: str, workflow_id: str) -> Run | None:
-        """The run."""
-        return self.hook.get_run(self.ref)
-
-    def find_recorded(self, record: StartRecord) -> Run | None:
+    def find_started(self, record: StartRecord) -> Run | None:
         """The run, if it has changed since before the rerun."""
-        run = self.find_started(record.token, record.workflow_id)
-        return run if run is not None and run.fingerprint != record.before else None
+        run = self.hook.get_run(self.ref)
+        return run if run.fingerprint != record.before else None
 
     def repair_run(self, run: Run) -> None:
         """Ask once more."""
@@ -79,3 +79,76 @@ class StopOperator(RunOperator):
     def outcome_error(self, run: Run) -> RunError | None:
         """None: however it ended, it no longer runs."""
         return None
+
+
+class StepActionOperator(RunOperator):
+    """Base of the operators that act on one step of a run which exists already.
+
+    The action is sent only if the step's state calls for it, so that a repeated attempt of the task does no harm.
+
+    :param wait_for_completion: wait until the step is over; otherwise succeed once the action shows.
+    :param cancel_on_kill: as in `RunOperator`, but False, because the run belongs to another task.
+    :param cancel_on_timeout: likewise.
+    """
+
+    actions: ClassVar[Mapping[str, frozenset[RunState]]]
+    """Actions, and the states of a step that call for them."""
+    intended: ClassVar[Mapping[str, RunState]] = {}
+    """The state that an action is meant to end in, if it is not success."""
+    action: str
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        cancel_on_kill: bool = False,
+        cancel_on_timeout: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            wait_for_completion=wait_for_completion,
+            cancel_on_kill=cancel_on_kill,
+            cancel_on_timeout=cancel_on_timeout,
+            **kwargs,
+        )
+
+    @property
+    @abstractmethod
+    def ref(self) -> RunRef:
+        """The run."""
+
+    @property
+    @abstractmethod
+    def acted_step(self) -> str:
+        """Name or id of the step."""
+
+    @abstractmethod
+    def act(self, run: Run, step: Step) -> None:
+        """Send the action."""
+
+    def obtain_run(self, context: Context) -> tuple[Run, float]:
+        """Send the action if the step's state calls for it, and wait until the run shows it."""
+        checked_choice("action", self.action, self.actions)
+        run = self.hook.get_run(self.ref)
+        step = self._find_step(run)
+        self.step_name = step.name
+        if step.state in self.actions[self.action]:
+            self.act(run, step)
+            run = self.handler.settled(run)
+        else:
+            self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
+        return run, self.clock.time() + self.timeout
+
+    def outcome_error(self, run: Run) -> RunError | None:
+        """The error for the step; None if it ended as the action intends."""
+        step = self._find_step(run)
+        if step.state is self.intended.get(self.action):
+            return None
+        return step_error(run, step, service=self.service.name)
+
+    def _find_step(self, run: Run) -> Step:
+        found = run.step(self.acted_step)
+        if found is None:
+            names = ", ".join(step.name for step in run.steps) or "none yet"
+            raise InvalidInputError(f"Run {run.ref} has no step {self.acted_step!r}. Its steps are: {names}.")
+        return found

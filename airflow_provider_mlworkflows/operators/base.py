@@ -368,8 +368,8 @@ class RunOperator(BaseOperator):
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))
         ending = "It goes on, because cancel_on_timeout is False."
         if self.cancel_on_timeout:
-            self.handler.stop_patiently(run.ref, "Its time is up")
-            ending = "It was told to stop."
+            told = self.handler.stop_patiently(run.ref, "Its time is up")
+            ending = "It was told to stop." if told else "It could not be stopped and may go on."
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
             + (f" See {run.url}" if run.url else ""),

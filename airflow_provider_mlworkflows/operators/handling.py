@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.exceptions import BadRequestError, MLWorkflowsError, is_transient
+from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
+    MLWorkflowsError,
+    StopImpossibleError,
+    is_transient,
+)
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 
 if TYPE_CHECKING:
@@ -52,7 +57,7 @@ class RunHandler:
         return run
 
     def stop_before_start(self, ref: RunRef) -> None:
-        """Stop a run and see that it is stopping, for a minute at most.
+        """Stop a run and see that it is stopping, for a minute at most. One that cannot be stopped is left alone.
 
         :raises BadRequestError: if the service refuses, and the run does not end by itself.
         """
@@ -61,6 +66,9 @@ class RunHandler:
         try:
             if not hook.stop_run(ref):
                 return
+        except StopImpossibleError as fact:
+            self._operator.log.warning("Another run is started beside the earlier one. %s", fact)
+            return
         except BadRequestError as error:
             refusal = error  # it may be stopping already and not show it yet
         run = self._read_until(hook.get_run(ref), _is_ending, STOP_SECONDS)
@@ -70,8 +78,11 @@ class RunHandler:
             raise refusal
         self._operator.log.warning("Run %s was told to stop, but does not show it yet.", ref)
 
-    def stop_patiently(self, ref: RunRef, why: str) -> None:
-        """Ask for a run to be stopped, again for a minute if the service fails just now."""
+    def stop_patiently(self, ref: RunRef, why: str) -> bool:
+        """Ask for a run to be stopped, again for a minute if the service fails just now.
+
+        :returns: whether nothing is left to be stopped.
+        """
         operator = self._operator
         give_up = operator.clock.time() + STOP_SECONDS
         while True:
@@ -81,8 +92,9 @@ class RunHandler:
                 if is_transient(error) and operator.clock.time() < give_up and not operator.bell.rung:
                     operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
                     continue
-                operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
-            return
+                self._tell_unstopped(ref, why, error)
+                return False
+            return True
 
     def stop_quickly(self, ref: RunRef, why: str) -> None:
         """Ask once for a run to be stopped, as a task does that has only seconds left."""
@@ -94,7 +106,13 @@ class RunHandler:
             # A run that does not show its last action yet may look over and be alive.
             self._tell_stopped(ref, why, hook.stop_run(ref, force=operator.unsettled))
         except MLWorkflowsError as error:
-            operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
+            self._tell_unstopped(ref, why, error)
+
+    def _tell_unstopped(self, ref: RunRef, why: str, error: MLWorkflowsError) -> None:
+        if isinstance(error, StopImpossibleError):
+            self._operator.log.warning("%s. %s", why, error)
+        else:
+            self._operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
 
     def _tell_stopped(self, ref: RunRef, why: str, stopped: bool) -> None:
         story = "is being stopped" if stopped else "was over already"

@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.choices import checked_choice, checked_list, checked_truth
-from airflow_provider_mlworkflows.exceptions import InvalidInputError
-from airflow_provider_mlworkflows.operators.acting import RerunOperator
-from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.acting import RerunOperator, StepActionOperator
 from airflow_provider_mlworkflows.operators.starting import StartOperator
-from airflow_provider_mlworkflows.outcomes import step_error
 from airflow_provider_mlworkflows.runs import RunRef, RunState
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 
@@ -19,16 +16,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_mlworkflows.exceptions import RunError
     from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
+    from airflow_provider_mlworkflows.operators.starting import StartRecord
     from airflow_provider_mlworkflows.runs import Run, Step
 
 EXECUTION_ACTIONS = ("stop", "rerun")
-STEP_ACTIONS: Mapping[str, frozenset[RunState]] = {
-    "retry": frozenset({RunState.FAILED, RunState.STOPPED}),
-    "stop": frozenset({RunState.ACTIVE, RunState.WAITING}),
-    "continue": frozenset({RunState.WAITING}),
-}
-"""Actions on a step, and the states that call for them."""
-
 Inputs = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """``{name: value}``, or the service's own list of ``{name, type, value}``."""
 
@@ -131,9 +122,9 @@ class ModelArtsStartWorkflowOperator(StartOperator):
             "data_requirements": data_requirements,
         }
 
-    def find_started(self, marker: str, workflow_id: str) -> Run | None:
+    def find_started(self, record: StartRecord) -> Run | None:
         """The execution labelled with the marker."""
-        return self.hook.find_execution(workflow_id, marker)
+        return self.hook.find_execution(record.workflow_id, record.token)
 
     def repair_run(self, run: Run) -> None:
         """Retry the failed steps with the operator's inputs (CreateWorkflowStepExecutionsActions)."""
@@ -247,7 +238,7 @@ class ModelArtsExecutionActionOperator(RerunOperator):
         return None if self.action == "stop" else super().outcome_error(run)
 
 
-class ModelArtsStepActionOperator(RunOperator):
+class ModelArtsStepActionOperator(StepActionOperator):
     """Retry, stop or continue a step of an execution (CreateWorkflowStepExecutionsActions).
 
     Returns the execution's id and pushes ``step``. The action is sent only if the step's state calls for it, so
@@ -260,18 +251,21 @@ class ModelArtsStepActionOperator(RunOperator):
     :param action: ``retry``, ``stop`` or ``continue``.
     :param parameters: parameters to go on with, ``{name: value}``.
     :param data_requirements: data to go on with, ``{name: value}``.
-    :param wait_for_completion: wait until the step is over; otherwise succeed once the action shows.
     :param huawei_conn_id: Airflow connection.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
-    :param cancel_on_kill: as in `RunOperator`, but False, because the execution belongs to another task.
-    :param cancel_on_timeout: likewise.
-    :param kwargs: as `RunOperator` takes them.
+    :param kwargs: as `StepActionOperator` and `RunOperator` take them.
     :raises InvalidInputError: before anything is sent, if an argument cannot be right.
     :raises RunError: if the step does not end as the action intends.
     """
 
     service = MODELARTS
+    actions = {  # noqa: RUF012
+        "retry": frozenset({RunState.FAILED, RunState.STOPPED}),
+        "stop": frozenset({RunState.ACTIVE, RunState.WAITING}),
+        "continue": frozenset({RunState.WAITING}),
+    }
+    intended = {"stop": RunState.STOPPED}  # noqa: RUF012
     template_fields: Sequence[str] = (
         "workflow_id",
         "execution_id",
@@ -297,20 +291,12 @@ class ModelArtsStepActionOperator(RunOperator):
         action: str,
         parameters: Inputs = (),
         data_requirements: Inputs = (),
-        wait_for_completion: bool = True,
-        cancel_on_kill: bool = False,
-        cancel_on_timeout: bool = False,
         huawei_conn_id: str = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            wait_for_completion=wait_for_completion,
-            cancel_on_kill=cancel_on_kill,
-            cancel_on_timeout=cancel_on_timeout,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
         self.workflow_id = workflow_id
         self.execution_id = execution_id
         self.step = step
@@ -321,35 +307,18 @@ class ModelArtsStepActionOperator(RunOperator):
         self.region = region
         self.project_id = project_id
 
-    def obtain_run(self, context: Context) -> tuple[Run, float]:
-        """Send the action if the step's state calls for it, and wait until the execution shows it."""
-        checked_choice("action", self.action, STEP_ACTIONS)
-        run = self.hook.get_run(RunRef(self.workflow_id, self.execution_id))
-        step = self._find_step(run)
-        self.step_name = step.name
-        if step.state in STEP_ACTIONS[self.action]:
-            self.hook.act_on_checked_step(
-                run.ref,
-                step.id,
-                self.action,
-                parameters=self.parameters,
-                data_requirements=self.data_requirements,
-            )
-            run = self.handler.settled(run)
-        else:
-            self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
-        return run, self.clock.time() + self.timeout
+    @property
+    def ref(self) -> RunRef:
+        """The execution."""
+        return RunRef(self.workflow_id, self.execution_id)
 
-    def outcome_error(self, run: Run) -> RunError | None:
-        """The error for the step; being stopped is what ``stop`` intends."""
-        step = self._find_step(run)
-        if self.action == "stop" and step.state is RunState.STOPPED:
-            return None
-        return step_error(run, step, service=self.service.name)
+    @property
+    def acted_step(self) -> str:
+        """The step's name or id."""
+        return self.step
 
-    def _find_step(self, run: Run) -> Step:
-        found = run.step(self.step) or next((step for step in run.steps if step.id == self.step), None)
-        if found is None:
-            names = ", ".join(step.name for step in run.steps) or "none yet"
-            raise InvalidInputError(f"Run {run.ref} has no step {self.step!r}. Its steps are: {names}.")
-        return found
+    def act(self, run: Run, step: Step) -> None:
+        """Send the action, with inputs that the workflow declares."""
+        self.hook.act_on_checked_step(
+            run.ref, step.id, self.action, parameters=self.parameters, data_requirements=self.data_requirements
+        )

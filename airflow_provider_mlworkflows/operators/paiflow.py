@@ -12,6 +12,7 @@ from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
+    from airflow_provider_mlworkflows.operators.starting import StartRecord
     from airflow_provider_mlworkflows.runs import Run
 
 SCOPE_FIELDS = ("alibaba_conn_id", "region", "workspace_id")
@@ -110,9 +111,9 @@ class PaiFlowStartPipelineOperator(StartOperator):
             accessibility=self.accessibility,
         )
 
-    def find_started(self, marker: str, workflow_id: str) -> Run | None:
+    def find_started(self, record: StartRecord) -> Run | None:
         """The run with the marker as its ``SourceId``."""
-        return self.hook.find_run(marker, workflow_id=workflow_id, workspace_id=self.workspace_id)
+        return self.hook.find_run(record.token, workflow_id=record.workflow_id, workspace_id=self.workspace_id)
 
     def repair_run(self, run: Run) -> None:
         """Run the failed nodes again, with the arguments that the run was created with (RerunPipelineRun)."""

@@ -24,6 +24,7 @@ from airflow_provider_mlworkflows.exceptions import (
     RunInterruptedError,
     RunNotFoundError,
     ServerError,
+    StartUncertainError,
     TransportError,
     UnexpectedReplyError,
 )
@@ -41,8 +42,6 @@ FORGET_SECONDS = 600.0
 """Age of an intent from which on its run would long be visible."""
 LOOKS_FOR_MISSING = 3
 """How often a recorded run must be missing before it counts as deleted."""
-UNCERTAIN = (TransportError, ServerError, UnexpectedReplyError)
-"""Errors after which a write may have taken effect all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,8 @@ class StartRecord:
     :param clear_number: of the Dag run at that time.
     :param intent_at: seconds since the epoch.
     :param deadline: seconds since the epoch.
-    :param before: fingerprint of the run before a rerun.
+    :param before: what `StartOperator.state_before` noted.
+    :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
     """
 
     token: str
@@ -66,7 +66,13 @@ class StartRecord:
     clear_number: int | None
     intent_at: float
     deadline: float
-    before: int = 0
+    before: Any = None
+    run_workflow_id: str = ""
+
+    @property
+    def ref(self) -> RunRef:
+        """The run, once it is known."""
+        return RunRef(self.run_workflow_id or self.workflow_id, self.run_id)
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> Self:
@@ -120,8 +126,8 @@ class StartOperator(RunOperator):
         """Start a run that carries the marker."""
 
     @abstractmethod
-    def find_started(self, marker: str, workflow_id: str) -> Run | None:
-        """The run that carries the marker, None if none is to be seen."""
+    def find_started(self, record: StartRecord) -> Run | None:
+        """The run that a recorded intent has started, by its marker; None if none is to be seen."""
 
     @abstractmethod
     def repair_run(self, run: Run) -> None:
@@ -135,7 +141,7 @@ class StartOperator(RunOperator):
         record = self._load_record(context)
         if record is None:
             return self._start(context)
-        run = self._recorded_run(record)
+        run = self._recorded_run(record, is_cleared=record.max_tries != context["ti"].max_tries)
         if record.workflow_id != self.started_workflow:
             # The task was changed between two attempts: its old run must not pass for the new one.
             return self._start_over(context, run)
@@ -166,11 +172,12 @@ class StartOperator(RunOperator):
         self._intent = record
         try:
             run = self.start_run(record.token)
-        except UNCERTAIN as error:
-            if isinstance(error, TransportError) and not error.may_have_taken_effect:
+        except MLWorkflowsError as error:
+            if not is_uncertain(error):
+                self._forget_record(context)
                 raise
             self.log.warning("Looking for the run that the unanswered start may have created. %s", error)
-            found = self._look_for_started(record)
+            found = self.look_for_started(record)
             if found is None:
                 raise
             run = found
@@ -180,16 +187,22 @@ class StartOperator(RunOperator):
         """Record the run that a start has created."""
         started_at = run.started_at.timestamp() if run.started_at else self.clock.time()
         self.current = run.ref
-        record = replace(record, run_id=run.ref.run_id, deadline=started_at + self.timeout)
+        record = self._of_run(replace(record, deadline=started_at + self.timeout), run)
         self._save_record(context, record)
         return run, record.deadline
 
-    def _recorded_run(self, record: StartRecord) -> Run | None:
+    def _recorded_run(self, record: StartRecord, *, is_cleared: bool) -> Run | None:
         if not record.run_id:
-            return self._look_for_started(record)
+            try:
+                return self.look_for_started(record)
+            except StartUncertainError as doubt:
+                if not is_cleared:
+                    raise
+                self.log.warning("The task was cleared, so another run is started in spite of this: %s", doubt)
+                return None
         for _ in range(LOOKS_FOR_MISSING):
             try:
-                run = self.hook.get_run(RunRef(record.workflow_id, record.run_id))
+                run = self.hook.get_run(record.ref)
             except NotFoundError:
                 self.clock.sleep(LOOKUP_INTERVAL, self.bell)
             else:
@@ -197,13 +210,14 @@ class StartOperator(RunOperator):
                 return run
         return None
 
-    def _look_for_started(self, record: StartRecord) -> Run | None:
-        """Look for a run by its marker until it would surely be visible."""
-        now = self.clock.time()
-        # Counted from now, because the call itself may have taken long; after a while one look is enough.
-        give_up = now + LOOKUP_SECONDS if now - record.intent_at < FORGET_SECONDS else now
+    def look_for_started(self, record: StartRecord) -> Run | None:
+        """Look for a run by its marker until it would surely be visible.
+
+        :raises StartUncertainError: if there is a run that may be the one, and no telling whether it is.
+        """
+        give_up = self.visible_at(record)
         while True:
-            run = self.find_recorded(record)
+            run = self.find_started(record)
             if run is not None:
                 self.log.info("Found run %s by its marker %s.", run.ref, record.token)
                 self.current = run.ref
@@ -211,6 +225,12 @@ class StartOperator(RunOperator):
             if self.bell.rung or self.clock.time() >= give_up:
                 return None
             self.clock.sleep(LOOKUP_INTERVAL, self.bell)
+
+    def visible_at(self, record: StartRecord) -> float:
+        """From when on a run that the intent has started is surely visible, in seconds since the epoch."""
+        now = self.clock.time()
+        # Counted from now, because the call itself may have taken long; after a while one look is enough.
+        return now + LOOKUP_SECONDS if now - record.intent_at < FORGET_SECONDS else now
 
     def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
         if run is None or self.on_clear != "repair":
@@ -249,11 +269,10 @@ class StartOperator(RunOperator):
 
     def _after_loss(self, context: Context, record: StartRecord) -> tuple[Run, float]:
         if record.run_id and self.on_unrepairable == "fail":
-            ref = RunRef(record.workflow_id, record.run_id)
             raise RunNotFoundError(
-                f"Run {ref} of an earlier attempt does not exist any more. Set on_unrepairable='restart' or clear "
-                "the task to start another.",
-                ref=ref,
+                f"Run {record.ref} of an earlier attempt does not exist any more. Set on_unrepairable='restart' or "
+                "clear the task to start another.",
+                ref=record.ref,
             )
         return self._start(context)
 
@@ -305,20 +324,15 @@ class StartOperator(RunOperator):
             raise RunInterruptedError(f"The task was told to end before it had {what}.", ref=self.current)
 
     def _of_this_attempt(self, context: Context, record: StartRecord, run: Run) -> StartRecord:
-        return replace(
-            record,
-            run_id=run.ref.run_id,
-            max_tries=context["ti"].max_tries,
-            clear_number=context["dag_run"].clear_number,
-        )
+        ours = replace(record, max_tries=context["ti"].max_tries, clear_number=context["dag_run"].clear_number)
+        return self._of_run(ours, run)
 
-    def state_before(self) -> int:
-        """What the run looked like before the start, for operators whose starts leave no marker."""
-        return 0
+    def _of_run(self, record: StartRecord, run: Run) -> StartRecord:
+        return replace(record, run_id=run.ref.run_id, run_workflow_id=run.ref.workflow_id)
 
-    def find_recorded(self, record: StartRecord) -> Run | None:
-        """The run that a recorded intent has started, None if none is to be seen."""
-        return self.find_started(record.token, record.workflow_id)
+    def state_before(self) -> Any:
+        """What there was before the start, as JSON, for operators whose starts leave no marker."""
+        return None
 
     @property
     def is_taken_up_again(self) -> bool:
@@ -329,7 +343,7 @@ class StartOperator(RunOperator):
         """Stop the run; one that only an intent is known of is looked for first."""
         if self.current is None and self._intent is not None:
             try:
-                found = self._look_for_started(self._intent)
+                found = self.look_for_started(self._intent)
             except MLWorkflowsError as error:
                 self.log.error("%s, and whether a run was started is not known: %s", why, error)
             else:
@@ -345,3 +359,16 @@ class StartOperator(RunOperator):
     def _save_record(self, context: Context, record: StartRecord) -> None:
         if self.durable:
             context["task_state_store"].set(RECORD_KEY, asdict(record), retention=NEVER_EXPIRE)
+
+    def _forget_record(self, context: Context) -> None:
+        """Nothing was started for sure: then no later attempt needs to look for it."""
+        self._intent = None
+        if self.durable:
+            context["task_state_store"].delete(RECORD_KEY)
+
+
+def is_uncertain(error: MLWorkflowsError) -> bool:
+    """Whether a write that ended with this error may have taken effect all the same."""
+    if isinstance(error, TransportError):
+        return error.may_have_taken_effect
+    return isinstance(error, ServerError | UnexpectedReplyError)

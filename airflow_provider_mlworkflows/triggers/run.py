@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, StopImpossibleError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
@@ -166,7 +166,11 @@ class RunTrigger(BaseTrigger):
             self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
             return
         hook = self.service.hook(self.service.scope_of(self), clock=self.clock)
-        stopped = await hook.stop_run.aio(self.ref)
+        try:
+            stopped = await hook.stop_run.aio(self.ref)
+        except StopImpossibleError as fact:
+            self.log.warning("The task was ended from outside. %s", fact)
+            return
         self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
 
     async def _is_taken_up_for_sure(self) -> bool:

@@ -347,3 +347,21 @@ class TestAddressing:
 
     def test_the_provider_names_itself(self, clock: FakeClock) -> None:
         assert self._sent(clock, READ).sent[0].headers["User-Agent"].startswith("airflow-provider-mlworkflows/")
+
+
+@BOTH
+class TestServiceTime:
+    def test_is_told_by_answers(self, blocking: bool) -> None:
+        clock = FakeClock(1_000_000.0)
+        client = _client(network(json_reply({}, headers={"Date": "Thu, 01 Jan 1970 00:16:40 GMT"})), clock)
+        assert client.service_time() == 1_000_000.0
+        _send(client, READ, blocking=blocking)
+        clock.sleep(5)
+        assert client.service_time() == 1005.0
+
+    @pytest.mark.parametrize("date", [{}, {"Date": "yesterday"}])
+    def test_is_this_machines_where_they_do_not_tell(self, blocking: bool, date: dict[str, str]) -> None:
+        clock = FakeClock(1_000_000.0)
+        client = _client(network(json_reply({}, headers=date)), clock)
+        _send(client, READ, blocking=blocking)
+        assert client.service_time() == 1_000_000.0

@@ -67,8 +67,8 @@ class LoomStartOperator(starting.StartOperator):
     def start_run(self, marker: str) -> Run:
         return self.hook.ask("POST", "runs", body={"workflow": self.started_workflow, "marker": marker})[0]
 
-    def find_started(self, marker: str, workflow_id: str) -> Run | None:
-        return next(iter(self.hook.ask("GET", "runs", query=(("marker", marker),), safe_to_repeat=True)), None)
+    def find_started(self, record: starting.StartRecord) -> Run | None:
+        return next(iter(self.hook.ask("GET", "runs", query=(("marker", record.token),), safe_to_repeat=True)), None)
 
     def repair_run(self, run: Run) -> None:
         self.hook.ask("POST", f"runs/{run.ref.run_id}/retry")
@@ -140,8 +140,6 @@ def shown(run: PipelineRun) -> dict[str, Any]:
 
 class LoomUnderTest(PaiFlowUnderTest):
     name, profiles, connection_id, reads = "loom", {"usual": {}}, HUAWEI_CONNECTION, "GET /loom/.*"
-    starter, run_watcher, step_watcher, abilities = LoomStartOperator, LoomSensor, LoomSensor, frozenset({"branches"})
-    lacks = PaiFlowUnderTest.lacks | {
-        "failure logs": "it keeps no logs",
-        "execution actions": "it has no such operators",
-    }
+    starter, run_watcher, step_watcher = LoomStartOperator, LoomSensor, LoomSensor
+    abilities = frozenset({"stop", "marker", "branches"})
+    lacks = PaiFlowUnderTest.lacks | dict.fromkeys(("failure logs", "stop action", "rerun action"), "it has none")

@@ -25,7 +25,7 @@ from airflow_provider_mlworkflows.operators.modelarts import (
 )
 from airflow_provider_mlworkflows.sensors.modelarts import ModelArtsExecutionSensor, ModelArtsStepSensor
 from tests.scenarios.plan import Ending, PlannedStep, Play
-from tests.scenarios.service import CallKind, Counts, ServiceUnderTest
+from tests.scenarios.service import COMMON_LACKS, CallKind, Counts, ServiceUnderTest
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.operators.base import RunOperator
@@ -71,7 +71,13 @@ class ModelArtsUnderTest(ServiceUnderTest):
     """ModelArts and its emulation."""
 
     name = "modelarts"
-    abilities = frozenset({"inputs", "gates", "branches", "failure logs", "execution actions", "step actions"})
+    abilities = frozenset(
+        {
+            *("stop", "marker", "inputs", "gates", "branches", "failure logs"),
+            *("stop action", "rerun action", "step actions", "step stop"),
+        }
+    )
+    lacks = COMMON_LACKS
     profiles = _PROFILES
     unknown_status = "defragmenting"
 

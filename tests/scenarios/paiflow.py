@@ -24,7 +24,7 @@ from airflow_provider_mlworkflows.operators.paiflow import (
 )
 from airflow_provider_mlworkflows.sensors.paiflow import PaiFlowNodeSensor, PaiFlowRunSensor
 from tests.scenarios.plan import Ending, PlannedStep, Play
-from tests.scenarios.service import CallKind, Counts, ServiceUnderTest
+from tests.scenarios.service import COMMON_LACKS, CallKind, Counts, ServiceUnderTest
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator import JournalEntry
@@ -60,11 +60,13 @@ class PaiFlowUnderTest(ServiceUnderTest):
     rerunner: type[RunOperator] = PaiFlowRerunOperator
     run_watcher: type[RunSensor] = PaiFlowRunSensor
     step_watcher: type[RunSensor] = PaiFlowNodeSensor
-    abilities = frozenset({"branches", "failure logs", "execution actions"})
+    abilities = frozenset({"stop", "marker", "branches", "failure logs", "stop action", "rerun action"})
     lacks = {  # noqa: RUF012
+        **COMMON_LACKS,
         "inputs": "nodes take their inputs when the run is created and never wait for any",
         "gates": "no node is ever held by a person",
         "step actions": "the service has no call that acts on a single node",
+        "step stop": "the service has no call that acts on a single node",
     }
     profiles = {  # noqa: RUF012
         "usual": {},

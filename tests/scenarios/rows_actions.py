@@ -21,7 +21,7 @@ def _started(stage: Stage, *steps: PlannedStep, seconds: float = 0.0) -> str:
     return run_id
 
 
-@operator_row("execution actions")
+@operator_row("stop action")
 def stop(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", endless())), seconds=100)
     result = stage.attempt(stage.actor(run_id, "stop"))
@@ -31,7 +31,7 @@ def stop(stage: Stage) -> None:
     assert stage.counts == Counts(stops=1)
 
 
-@operator_row("execution actions")
+@operator_row("stop action")
 def stop_of_a_finished_run(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", completes())), seconds=100)
     assert stage.attempt(stage.actor(run_id, "stop")).state == "success"
@@ -39,14 +39,14 @@ def stop_of_a_finished_run(stage: Stage) -> None:
     assert stage.counts == Counts()
 
 
-@operator_row("execution actions")
+@operator_row("stop action")
 def stop_of_a_failed_run(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", fails())), seconds=100)
     assert stage.attempt(stage.actor(run_id, "stop")).state == "success"
     assert stage.counts == Counts()
 
 
-@operator_row("execution actions", differs=("counts",))
+@operator_row("stop action", differs=("counts",))
 def stop_twice(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", endless())), seconds=100)
     assert stage.attempt(stage.actor(run_id, "stop")).state == "success"
@@ -55,7 +55,7 @@ def stop_twice(stage: Stage) -> None:
     assert stage.counts == Counts(stops=1)
 
 
-@operator_row("execution actions")
+@operator_row("stop action")
 def stop_that_somebody_else_has_asked_for(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", endless())), seconds=100)
     stage.service.stop_elsewhere(run_id)
@@ -64,7 +64,7 @@ def stop_that_somebody_else_has_asked_for(stage: Stage) -> None:
     assert stage.counts.idle_stops <= 1
 
 
-@operator_row("execution actions")
+@operator_row("stop action")
 def stop_without_waiting(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", endless())), seconds=100)
     began = stage.clock.time()
@@ -73,7 +73,7 @@ def stop_without_waiting(stage: Stage) -> None:
     assert stage.counts == Counts(stops=1)
 
 
-@operator_row("execution actions")
+@operator_row("rerun action")
 def rerun(stage: Stage) -> None:
     run_id = _started(stage, *chain(("prepare", completes()), ("train", (fails(), completes()))), seconds=300)
     result = stage.attempt(stage.actor(run_id, "rerun"))
@@ -82,7 +82,7 @@ def rerun(stage: Stage) -> None:
     assert stage.counts == Counts(repairs=1)
 
 
-@operator_row("execution actions")
+@operator_row("rerun action")
 def rerun_that_fails_again(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", fails())), seconds=100)
     result = stage.attempt(stage.actor(run_id, "rerun"))
@@ -91,7 +91,7 @@ def rerun_that_fails_again(stage: Stage) -> None:
     assert stage.counts == Counts(repairs=1)
 
 
-@operator_row("execution actions")
+@operator_row("rerun action")
 def rerun_is_sent_once_by_a_task_that_is_interrupted(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", (fails(), completes(600)))), seconds=100)
     stage.at(200, stage.shut_down)
@@ -102,7 +102,7 @@ def rerun_is_sent_once_by_a_task_that_is_interrupted(stage: Stage) -> None:
     assert stage.counts == Counts(repairs=1)
 
 
-@operator_row("execution actions")
+@operator_row("rerun action")
 def rerun_whose_answer_is_lost(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", (fails(), completes(600)))), seconds=100)
     stage.service.fault("rerun", when="after", action="reset")
@@ -145,7 +145,7 @@ def step_retry_without_need(stage: Stage) -> None:
     assert stage.counts == Counts()
 
 
-@operator_row("step actions")
+@operator_row("step actions", "step stop")
 def step_stop(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", endless())), seconds=100)
     assert stage.attempt(stage.step_actor(run_id, "train", "stop")).state == "success"
@@ -195,7 +195,7 @@ def step_that_is_not_there(stage: Stage) -> None:
     assert stage.counts == Counts()
 
 
-@operator_row("step actions")
+@operator_row("step actions", "stop")
 def step_stopped_by_others_meanwhile(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", (fails(), endless()))), seconds=100)
     stage.at(200, lambda: stage.service.stop_elsewhere(run_id))

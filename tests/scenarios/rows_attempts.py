@@ -27,7 +27,7 @@ def _fails_once(stage: Stage) -> None:
     stage.plan(*chain(("prepare", completes()), ("train", (fails(), completes()))))
 
 
-def _lose_worker(stage: Stage, operator: StartOperator, *, stored: int | None = None) -> None:
+def lose_worker(stage: Stage, operator: StartOperator, *, stored: int | None = None) -> None:
     """Run an attempt whose worker vanishes: at its first XCom, or when it writes its n-th record.
 
     The first record is the intent to start, the second one names the run.
@@ -128,7 +128,7 @@ def _stopped_once(stage: Stage, on_stopped: str) -> None:
     stage.attempt(operator)
 
 
-@operator_row()
+@operator_row("stop")
 def stopped_run_stays_stopped(stage: Stage) -> None:
     _stopped_once(stage, "fail")
     assert stage.result.state == "failed"
@@ -136,14 +136,14 @@ def stopped_run_stays_stopped(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row()
+@operator_row("stop")
 def stopped_run_is_repaired(stage: Stage) -> None:
     _stopped_once(stage, "repair")
     assert stage.result.state == "success"
     assert stage.counts == Counts(starts=1, repairs=1)
 
 
-@operator_row()
+@operator_row("stop")
 def stopped_run_is_started_again(stage: Stage) -> None:
     _stopped_once(stage, "restart")
     assert isinstance(stage.result.error, RunStoppedError)
@@ -154,7 +154,7 @@ def stopped_run_is_started_again(stage: Stage) -> None:
 def lost_worker(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(600))))
     operator = stage.starter(retries=1)
-    _lose_worker(stage, operator)
+    lose_worker(stage, operator)
     stage.clock.advance(100)
     assert stage.attempt(operator).state == "success"
     assert "Reattached to run" in stage.logs[-1]
@@ -165,7 +165,7 @@ def lost_worker(stage: Stage) -> None:
 def lost_worker_and_another_task_cleared(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(600))))
     operator = stage.starter(retries=1)
-    _lose_worker(stage, operator)
+    lose_worker(stage, operator)
     stage.airflow.clear_other_task()
     assert stage.attempt(operator).state == "success"
     assert stage.counts == Counts(starts=1)
@@ -175,7 +175,7 @@ def lost_worker_and_another_task_cleared(stage: Stage) -> None:
 def lost_worker_whose_run_has_succeeded(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(60))))
     operator = stage.starter(retries=1)
-    _lose_worker(stage, operator)
+    lose_worker(stage, operator)
     stage.clock.advance(1000)
     began = stage.clock.time()
     assert stage.attempt(operator).state == "success"
@@ -184,31 +184,31 @@ def lost_worker_whose_run_has_succeeded(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("marker", profiles=("usual", "late"))
 def lost_worker_before_the_start(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(60))))
     operator = stage.starter(retries=1)
-    _lose_worker(stage, operator, stored=1)
+    lose_worker(stage, operator, stored=1)
     assert stage.attempt(operator).state == "success"
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("marker", profiles=("usual", "late"))
 def lost_worker_between_start_and_record(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(600))))
     operator = stage.starter(retries=1)
-    _lose_worker(stage, operator, stored=2)
+    lose_worker(stage, operator, stored=2)
     assert stage.counts == Counts(starts=1)
     assert stage.attempt(operator).state == "success"
     assert "by its marker" in stage.logs[-1]
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("stop", profiles=("usual", "late"))
 def retry_while_stopping(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = stage.starter(retries=1)
-    _lose_worker(stage, operator)
+    lose_worker(stage, operator)
     stage.clock.advance(100)
     stage.service.stop_elsewhere(stage.run_id)
     assert stage.attempt(operator).state == "failed"
@@ -217,11 +217,11 @@ def retry_while_stopping(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("stop", profiles=("usual", "late"))
 def retry_of_a_stopping_run_that_may_be_repaired(stage: Stage) -> None:
     stage.plan(*chain(("train", (endless(), completes()))))
     operator = stage.starter(retries=1, on_stopped="repair")
-    _lose_worker(stage, operator)
+    lose_worker(stage, operator)
     stage.clock.advance(100)
     stage.service.stop_elsewhere(stage.run_id)
     assert stage.attempt(operator).state == "success"
@@ -271,7 +271,7 @@ def clear_that_repairs_after_success(stage: Stage) -> None:
     assert stage.counts == Counts(starts=2)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("stop", profiles=("usual", "late"))
 def clear_of_a_run_that_goes_on(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = stage.starter(retries=1, wait_for_completion=False)
@@ -317,10 +317,10 @@ def run_deleted_between_attempts_and_started_again(stage: Stage) -> None:
     assert stage.counts == Counts(starts=2)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("stop", profiles=("usual", "late"))
 def workflow_changed_between_attempts(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
-    _lose_worker(stage, stage.starter(retries=1))
+    lose_worker(stage, stage.starter(retries=1))
     stage.clock.advance(100)
     old = stage.run_id
     stage.plan(*chain(("train", completes())))
@@ -348,12 +348,12 @@ def repair_opens_a_new_deadline(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1, repairs=1)
 
 
-@operator_row(profiles=("usual", "late"))
+@operator_row("stop", profiles=("usual", "late"))
 def adopted_run_keeps_its_deadline(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = stage.starter(retries=1, timeout=600)
     began = stage.clock.time()
-    _lose_worker(stage, operator)
+    lose_worker(stage, operator)
     stage.clock.advance(500)
     assert stage.attempt(operator).state == "failed"
     assert isinstance(stage.result.error, RunTimeoutError)
@@ -361,7 +361,7 @@ def adopted_run_keeps_its_deadline(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1, stops=1)
 
 
-@operator_row(profiles=("usual", "late"), differs=("error", "counts"))
+@operator_row("stop", profiles=("usual", "late"), differs=("error", "counts"))
 def retry_after_time_out(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = stage.starter(retries=1, timeout=600)

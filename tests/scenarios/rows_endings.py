@@ -61,7 +61,7 @@ def skipped_branch(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row()
+@operator_row("stop")
 def stopped_by_others(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.at(100, lambda: stage.service.stop_elsewhere(stage.run_id))
@@ -71,7 +71,7 @@ def stopped_by_others(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row()
+@operator_row("stop")
 def time_out(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     began = stage.clock.time()

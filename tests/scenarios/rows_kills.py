@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _QUIET = ("error", "xcoms", "step_ends")
 
 
-@operator_row(differs=_QUIET)
+@operator_row("stop", differs=_QUIET)
 def marked_failed(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.at(100, lambda: stage.mark("failed"))
@@ -31,7 +31,7 @@ def marked_failed(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1, stops=1)
 
 
-@operator_row(differs=_QUIET)
+@operator_row("stop", differs=_QUIET)
 def marked_success(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.at(100, lambda: stage.mark("success"))
@@ -62,7 +62,7 @@ def marked_failed_while_the_service_is_down(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(differs=("error", "xcoms", "counts"))
+@operator_row("stop", differs=("error", "xcoms", "counts"))
 def cleared_while_waiting(stage: Stage) -> None:
     stage.plan(*chain(("train", (endless(),))))
     operator = stage.starter(retries=1, timeout=600)
@@ -77,7 +77,7 @@ def cleared_while_waiting(stage: Stage) -> None:
     assert stage.counts.idle_stops <= 1
 
 
-@operator_row(differs=("error", "xcoms"))
+@operator_row("stop", differs=("error", "xcoms"))
 def cleared_while_waiting_to_be_repaired(stage: Stage) -> None:
     stage.plan(*chain(("train", (endless(), completes()))))
     operator = stage.starter(retries=1, on_clear="repair")
@@ -87,7 +87,7 @@ def cleared_while_waiting_to_be_repaired(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1, stops=1, repairs=1)
 
 
-@operator_row(modes=("sync",))
+@operator_row("stop", modes=("sync",))
 def cleared_while_running_with_the_same_number_of_tries(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = stage.starter(retries=1, timeout=600)
@@ -100,7 +100,7 @@ def cleared_while_running_with_the_same_number_of_tries(stage: Stage) -> None:
     assert stage.counts == Counts(starts=2, stops=2)
 
 
-@operator_row(modes=("deferrable",))
+@operator_row("stop", modes=("deferrable",))
 def cleared_while_deferred_and_running_again_at_once(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = stage.starter(retries=1)
@@ -135,7 +135,7 @@ def redeployed(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(modes=("sync",))
+@operator_row("stop", modes=("sync",))
 def redeployed_without_a_retry_left(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.at(100, stage.shut_down)
@@ -170,7 +170,7 @@ def redeployed_while_airflow_answers_with_an_error(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(modes=("sync",), profiles=("usual",))
+@operator_row("stop", modes=("sync",), profiles=("usual",))
 def task_removed_while_waiting(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.airflow.answer_states(StatesAnswer.unknown_instance())
@@ -189,7 +189,7 @@ def trigger_moved_to_another_triggerer(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(differs=("error", "xcoms"))
+@operator_row("stop", differs=("error", "xcoms"))
 def marked_failed_during_the_start_call(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
 
@@ -218,7 +218,7 @@ def redeployed_during_the_start_call(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(modes=("sync",))
+@operator_row("stop", modes=("sync",))
 def execution_timeout(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.at(100, stage.use_up_execution_timeout)

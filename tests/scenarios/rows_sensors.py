@@ -54,7 +54,7 @@ def run_failure(stage: Stage) -> None:
     assert stage.counts == Counts()
 
 
-@sensor_row()
+@sensor_row("stop")
 def run_stopped(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", endless())))
     stage.at(100, lambda: stage.service.stop_elsewhere(run_id))

@@ -55,7 +55,7 @@ for _name, _fault in LOST.items():
     if "truncated" not in _name:
         _before = _before_the_effect(_fault)
         _before.__name__ = f"start_with_a_{_name}_before_the_effect"
-        operator_row(profiles=("usual", "late"))(_before)
+        operator_row("marker", profiles=("usual", "late"))(_before)
 
 
 @operator_row()
@@ -76,7 +76,7 @@ def lost_start_without_a_record(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row()
+@operator_row("marker")
 def lost_start_found_by_the_next_attempt(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(300))))
     stage.service.fault("start", when="after", action="reset")
@@ -97,5 +97,6 @@ def refused_start(stage: Stage) -> None:
     operator = stage.starter(retries=1)
     assert stage.attempt(operator).state == "up_for_retry"
     assert stage.clock.time() == began
+    assert stage.airflow.state_store == {}
     assert stage.attempt(operator).state == "success"
     assert stage.counts == Counts(starts=1)

@@ -112,7 +112,7 @@ def throttled_at_the_deadline(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(differs=("error",))
+@operator_row("stop", differs=("error",))
 def silent_at_the_deadline_for_a_moment(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.outage(540, 604, action="status", status=503)

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.sensors.base import RunSensor
     from tests.scenarios.plan import PlannedStep
 
-Ability = Literal["inputs", "gates", "branches", "failure logs", "execution actions", "step actions"]
+Ability = Literal[
+    "stop", "no stop", "marker", "no marker", "inputs", "gates", "branches", "failure logs", "stop action",
+    "rerun action", "step actions", "step stop",
+]  # fmt: skip
+COMMON_LACKS: Mapping[Ability, str] = {
+    "no stop": "its runs can be stopped",
+    "no marker": "its runs carry a mark of the task that started them",
+}
+"""What most services do not lack."""
 CallKind = Literal["start", "read", "stop", "repair", "rerun"]
 
 

@@ -16,7 +16,7 @@ from airflow_provider_mlworkflows.watching import Memory
 from tests.harness.state_answers import StatesAnswer
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails, held
-from tests.scenarios.rows_attempts import _fails_once, _lose_worker
+from tests.scenarios.rows_attempts import _fails_once, lose_worker
 from tests.scenarios.service import Counts
 from tests.scenarios.stage import OPERATOR_MODES, SENSOR_MODES, Mode, Stage
 from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
@@ -138,7 +138,7 @@ def test_worker_lost_between_repair_and_record_keeps_the_time_of_the_repaired_ru
     operator = stage.starter(retries=2, timeout=600)
     stage.attempt(operator)
     stage.clock.advance(200)
-    _lose_worker(stage, operator, stored=1)
+    lose_worker(stage, operator, stored=1)
     stage.clock.advance(60)
     assert stage.attempt(operator).state == "success"
     assert stage.counts.starts == 1
@@ -165,7 +165,7 @@ def test_rerun_that_ended_before_the_retry_is_not_repeated(set_stage: SetStage) 
     run_id = stage.service.start_elsewhere(stage.workflow)
     stage.clock.advance(200)
     operator = stage.actor(run_id, "rerun", retries=1)
-    _lose_worker(stage, operator, stored=2)  # type: ignore[arg-type]  # any operator loses its worker so
+    lose_worker(stage, operator, stored=2)
     stage.clock.advance(1000)
     stage.attempt(operator)
     assert stage.counts.repairs == 1
@@ -385,7 +385,7 @@ def test_memory_of_a_newer_release_is_readable() -> None:
 def test_worker_lost_with_the_start_and_another_workflow_next_stops_the_old_run(set_stage: SetStage) -> None:
     stage = set_stage()
     stage.plan(*chain(("train", endless())))
-    _lose_worker(stage, stage.starter(retries=1), stored=2)
+    lose_worker(stage, stage.starter(retries=1), stored=2)
     old_run = stage.run_id
     stage.plan(*chain(("train", completes())))
     assert stage.attempt(stage.starter(retries=1)).state == "success"
