@@ -6,19 +6,27 @@ A connection of type ``huaweicloud``, as another provider has it, works too; wha
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
+from airflow_provider_mlworkflows.clouds.huawei.obs_credentials import ObsAccount
+from airflow_provider_mlworkflows.clouds.huawei.obs_errors import read_refusal as read_storage_refusal
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks.connection import Address, ConnectionExtra, check_region, parse_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_mlworkflows.clock import Clock
+    from airflow_provider_mlworkflows.clouds.http import WireReply
+    from airflow_provider_mlworkflows.clouds.replies import Refusal
     from airflow_provider_mlworkflows.hooks.base import ConnectionFields
 
 CONN_NAME_ATTR = "huawei_conn_id"
@@ -51,6 +59,7 @@ class HuaweiExtra(ConnectionExtra):
     iam_token: str | None = Field(default=None, repr=False)
     modelarts_endpoint: Address | None = None
     obs_endpoint: Address | None = None
+    obs_path_style: bool = False
     aom_endpoint: Address | None = None
     iam_endpoint: Address | None = None
     sts_endpoint: Address | None = None
@@ -66,6 +75,7 @@ def huawei_client(
     timeout: float | None,
     patience: Patience,
     clock: Clock,
+    refusal: Callable[[WireReply], Refusal | None] = read_refusal,
 ) -> Client:
     """Make the client of one service from a connection's fields.
 
@@ -74,8 +84,86 @@ def huawei_client(
     :param region: overrides the connection's. If it is another one, the connection's project is not its project.
     :param project_id: overrides the connection's.
     :param timeout: overrides the connection's.
+    :param refusal: how the service says no, if not as most do.
     :raises ConfigurationError: if a field is missing, unknown, malformed or contradicts another.
     """
+    place = _place(fields, service, region=region, project_id=project_id, needs_project=True)
+    account = HuaweiAccount(
+        _credentials(fields, place.extra),
+        region=place.region,
+        project_id=place.project_id,
+        iam_endpoint=place.iam_endpoint,
+        patience=patience,
+        clock=clock,
+    )
+    where = Service(service_name, place.endpoint, refusal)
+    return Client(
+        where,
+        account,
+        region=place.region,
+        connectivity=place.extra.connectivity(timeout),
+        patience=patience,
+        clock=clock,
+    )
+
+
+def object_storage_client(
+    fields: ConnectionFields,
+    service_name: str,
+    *,
+    region: str | None,
+    project_id: str | None,
+    timeout: float | None,
+    patience: Patience,
+    clock: Clock,
+) -> Client:
+    """Make the client of object storage, which signs in its own way and needs no project; otherwise the same.
+
+    :param service_name: as shown in messages.
+    :raises ConfigurationError: if a field is missing, unknown, malformed or contradicts another.
+    """
+    place = _place(fields, "obs", region=region, project_id=project_id, needs_project=False)
+    account = ObsAccount(
+        _credentials(fields, place.extra),
+        endpoint=place.endpoint,
+        iam_endpoint=place.iam_endpoint,
+        patience=patience,
+        clock=clock,
+    )
+    in_path = place.extra.obs_path_style or not _may_have_subdomains(place.endpoint)
+    where = Service(service_name, place.endpoint, read_storage_refusal, labels_in_path=in_path)
+    return Client(
+        where,
+        account,
+        region=place.region,
+        connectivity=place.extra.connectivity(timeout),
+        patience=patience,
+        clock=clock,
+    )
+
+
+def _may_have_subdomains(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host != "localhost"
+    return False
+
+
+class _Place(NamedTuple):
+    """What a connection comes to for one service."""
+
+    extra: HuaweiExtra
+    region: str
+    project_id: str | None
+    endpoint: str
+    iam_endpoint: str
+
+
+def _place(
+    fields: ConnectionFields, service: str, *, region: str | None, project_id: str | None, needs_project: bool
+) -> _Place:
     extra = parse_extra(HuaweiExtra, fields, lenient=fields.conn_type in FOREIGN_CONN_TYPES)
     endpoint: str | None = getattr(extra, f"{service}_endpoint", None) or extra.endpoint
     check_region(fields, region or extra.region, "cn-north-4")
@@ -85,22 +173,17 @@ def huawei_client(
         project_id = project_id or extra.project_id
     _check_project(fields, project_id)
     region = region or extra.region
-    if not region and not (endpoint and project_id):
+    if not region and not (endpoint and (project_id or not needs_project)):
+        instead = f"both project_id and {service}_endpoint" if needs_project else f"{service}_endpoint"
         raise ConfigurationError(
-            f"Connection {fields.conn_id!r} has no region. Set region in its extra, e.g. cn-north-4, or both "
-            f"project_id and {service}_endpoint."
+            f"Connection {fields.conn_id!r} has no region. Set region in its extra, e.g. cn-north-4, or {instead}."
         )
-    account = HuaweiAccount(
-        _credentials(fields, extra),
-        region=region or "",
-        project_id=project_id,
-        iam_endpoint=extra.iam_endpoint or _iam_endpoint(region or ""),
-        patience=patience,
-        clock=clock,
-    )
-    where = Service(service_name, endpoint or f"https://{service}.{region}.myhuaweicloud.com", read_refusal)
-    return Client(
-        where, account, region=region or "", connectivity=extra.connectivity(timeout), patience=patience, clock=clock
+    return _Place(
+        extra,
+        region or "",
+        project_id,
+        endpoint or f"https://{service}.{region}.myhuaweicloud.com",
+        extra.iam_endpoint or _iam_endpoint(region or ""),
     )
 
 

@@ -178,7 +178,7 @@ def test_list_that_lags_after_a_lost_answer(emu: Emulator, obs: ObsCaller) -> No
     emu.switches.list_lag = 8.0
     emu.faults.add(FaultRule("asyncAPIStartWorkflow", when="after", status=503))
     asked = {"graph": PLAIN_CHAIN, "object": "in/marked.mp4"}
-    refused_in_front(obs.start(asked["graph"], object=asked["object"]), 503, "SlowDown")
+    refused_in_front(obs.start(asked["graph"], object=asked["object"]), 503, "ServiceUnavailable")
     assert obs.runs(PLAIN_CHAIN, execution_type="APICALL")["count"] == 0
     emu.clock.advance(7.9)
     assert obs.runs(PLAIN_CHAIN, execution_type="APICALL")["count"] == 0

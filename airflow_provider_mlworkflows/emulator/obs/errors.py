@@ -38,7 +38,7 @@ _USUAL_CODES = {
     429: "SYS.0011",
     431: "SYS.0009",
     500: "SYS.0001",
-    503: "SlowDown",
+    503: "ServiceUnavailable",
     504: "SYS.0042",
 }
 _MESSAGES = {

@@ -28,6 +28,7 @@ _INPUTS: tuple[dict[str, Any], ...] = (
     {"parameter_name": "sharpen", "type": "Boolean", "default": False},
     {"parameter_name": "formats", "type": "List", "default": ["mp4"]},
     {"parameter_name": "labels", "type": "Map", "default": {}},
+    {"parameter_name": "started-by", "type": "String", "default": ""},
     {"parameter_name": "secret-mark", "type": "String", "default": "emulated", "invisible": True},
 )
 

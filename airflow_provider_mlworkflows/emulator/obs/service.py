@@ -56,7 +56,8 @@ class ObsService:
 
     def throttled(self, call: Call, limit: Limit) -> Answer:
         """Return the answer to a call beyond its quota."""
-        answer = errors.error(call, self._switches, self._switches.obs_throttled_status)
+        status = self._switches.obs_throttled_status
+        answer = errors.error(call, self._switches, status, "SlowDown" if status == 503 else None)
         if self._switches.retry_after is not None:
             answer.headers.update(errors.back_off(self._switches.retry_after))
         return answer
