@@ -87,7 +87,8 @@ class Run:
     """A run as the service showed it at one moment.
 
     ``status`` is the service's own literal, ``url`` its page in the cloud console. ``has_steps`` is False if the
-    run was read in a way that does not show steps, such as from a list.
+    run was read in a way that does not show steps, such as from a list. ``held`` is True if the run has failed, but
+    the service keeps it until somebody acts on it.
     """
 
     ref: RunRef
@@ -101,6 +102,12 @@ class Run:
     message: str = ""
     outputs: Mapping[str, object] = field(default_factory=dict)
     has_steps: bool = True
+    held: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended and nothing is left to be stopped."""
+        return self.state.is_terminal and not self.held
 
     def step(self, name: str) -> Step | None:
         """The newest attempt of a step, by name or id; None if the run has not come to it yet."""

@@ -73,8 +73,11 @@ class StopOperator(RunOperator):
 
     def obtain_run(self, context: Context) -> tuple[Run, float]:
         """Ask for the run to be stopped."""
-        self.hook.stop_run(self.ref)
-        return self.hook.get_run(self.ref), self.clock.time() + self.timeout
+        stopped = self.hook.stop_run(self.ref)
+        run = self.hook.get_run(self.ref)
+        if stopped and run.held:
+            run = self.handler.settled(run)  # it looks as if it had ended before
+        return run, self.clock.time() + self.timeout
 
     def outcome_error(self, run: Run) -> RunError | None:
         """None: however it ended, it no longer runs."""

@@ -71,8 +71,8 @@ class RunHandler:
             return
         except BadRequestError as error:
             refusal = error  # it may be stopping already and not show it yet
-        run = self._read_until(hook.get_run(ref), _is_ending, STOP_SECONDS)
-        if _is_ending(run):
+        run = self._read_until(hook.get_run(ref), _shows_stop, STOP_SECONDS)
+        if _shows_stop(run):
             return
         if refusal is not None:
             raise refusal
@@ -134,3 +134,7 @@ class RunHandler:
 
 def _is_ending(run: Run) -> bool:
     return run.state.is_terminal or run.state is RunState.STOPPING
+
+
+def _shows_stop(run: Run) -> bool:
+    return run.is_over or run.state is RunState.STOPPING

@@ -57,6 +57,7 @@ class StartRecord:
     :param deadline: seconds since the epoch.
     :param before: what `StartOperator.state_before` noted.
     :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
+    :param is_given_up: whether the run is being stopped in order to start another.
     """
 
     token: str
@@ -68,6 +69,7 @@ class StartRecord:
     deadline: float
     before: Any = None
     run_workflow_id: str = ""
+    is_given_up: bool = False
 
     @property
     def ref(self) -> RunRef:
@@ -142,7 +144,7 @@ class StartOperator(RunOperator):
         if record is None:
             return self._start(context)
         run = self._recorded_run(record, is_cleared=record.max_tries != context["ti"].max_tries)
-        if record.workflow_id != self.started_workflow:
+        if record.is_given_up or record.workflow_id != self.started_workflow:
             # The task was changed between two attempts: its old run must not pass for the new one.
             return self._start_over(context, run)
         if record.max_tries != context["ti"].max_tries:
@@ -245,8 +247,8 @@ class StartOperator(RunOperator):
         return self._repair(context, record, run)
 
     def _start_over(self, context: Context, run: Run | None) -> tuple[Run, float]:
-        """Start another run, after stopping the old one if it still goes on."""
-        if run is not None and not run.state.is_terminal:
+        """Start another run, after stopping the old one if it still goes on, or is kept by the service."""
+        if run is not None and not run.is_over:
             self.log.info("Stopping the earlier run %s before starting another.", run.ref)
             self.handler.stop_before_start(run.ref)
         return self._start(context)
@@ -281,8 +283,8 @@ class StartOperator(RunOperator):
             case "repair":
                 return self._repair(context, record, run)
             case "restart":
-                self.log.info("Run %s is over (%s); starting another.", run.ref, run.status)
-                return self._start(context)
+                self.log.info("Run %s has ended (%s); starting another.", run.ref, run.status)
+                return self._replace(context, record, run)
             case _:
                 return run, record.deadline
 
@@ -305,19 +307,29 @@ class StartOperator(RunOperator):
             )
             run = self.handler.settled(before)
             if run.fingerprint == before.fingerprint:
-                return self._unrepaired(context, before, error)
+                return self._unrepaired(context, record, before, error)
         else:
             run = self.handler.settled(before)
         self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
         return run, record.deadline
 
-    def _unrepaired(self, context: Context, run: Run, error: MLWorkflowsError) -> tuple[Run, float]:
+    def _unrepaired(
+        self, context: Context, record: StartRecord, run: Run, error: MLWorkflowsError
+    ) -> tuple[Run, float]:
         """Only a plain refusal means that a run cannot be repaired; anything else may pass."""
         if self.on_unrepairable == "restart" and isinstance(error, BadRequestError | NotFoundError):
             self._give_way("started another run")
             self.log.warning("Run %s cannot be repaired; starting another.", run.ref)
-            return self._start(context)
+            return self._replace(context, record, run)
         raise error
+
+    def _replace(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
+        """Start another run instead of a failed or stopped one."""
+        if run.held:
+            # Written first: a later attempt would take it for a run that somebody else has stopped.
+            self._save_record(context, replace(record, is_given_up=True))
+            return self._start_over(context, run)
+        return self._start(context)
 
     def _give_way(self, what: str) -> None:
         if self.bell.rung:

@@ -141,5 +141,5 @@ def shown(run: PipelineRun) -> dict[str, Any]:
 class LoomUnderTest(PaiFlowUnderTest):
     name, profiles, connection_id, reads = "loom", {"usual": {}}, HUAWEI_CONNECTION, "GET /loom/.*"
     starter, run_watcher, step_watcher = LoomStartOperator, LoomSensor, LoomSensor
-    abilities = frozenset({"stop", "marker", "branches"})
+    abilities = frozenset({"stop", "marker", "branches", "stopped repair"})
     lacks = PaiFlowUnderTest.lacks | dict.fromkeys(("failure logs", "stop action", "rerun action"), "it has none")

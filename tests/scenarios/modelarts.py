@@ -74,7 +74,7 @@ class ModelArtsUnderTest(ServiceUnderTest):
     abilities = frozenset(
         {
             *("stop", "marker", "inputs", "gates", "branches", "failure logs"),
-            *("stop action", "rerun action", "step actions", "step stop"),
+            *("stop action", "rerun action", "step actions", "step stop", "stopped repair"),
         }
     )
     lacks = COMMON_LACKS

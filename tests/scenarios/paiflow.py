@@ -60,7 +60,9 @@ class PaiFlowUnderTest(ServiceUnderTest):
     rerunner: type[RunOperator] = PaiFlowRerunOperator
     run_watcher: type[RunSensor] = PaiFlowRunSensor
     step_watcher: type[RunSensor] = PaiFlowNodeSensor
-    abilities = frozenset({"stop", "marker", "branches", "failure logs", "stop action", "rerun action"})
+    abilities = frozenset(
+        {"stop", "marker", "branches", "failure logs", "stop action", "rerun action", "stopped repair"}
+    )
     lacks = {  # noqa: RUF012
         **COMMON_LACKS,
         "inputs": "nodes take their inputs when the run is created and never wait for any",

@@ -43,7 +43,15 @@ def stop_of_a_finished_run(stage: Stage) -> None:
 def stop_of_a_failed_run(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", fails())), seconds=100)
     assert stage.attempt(stage.actor(run_id, "stop")).state == "success"
-    assert stage.counts == Counts()
+    assert stage.counts == Counts(stops=stage.service.held)
+
+
+@operator_row("stop action", "held failures", profiles=("usual", "late"))
+def stop_of_a_failed_run_that_is_held(stage: Stage) -> None:
+    run_id = _started(stage, *chain(("train", fails())), seconds=100)
+    assert stage.attempt(stage.actor(run_id, "stop")).state == "success"
+    assert stage.service.shown(run_id) == "stopped"
+    assert stage.counts == Counts(stops=1)
 
 
 @operator_row("stop action", differs=("counts",))
@@ -141,7 +149,7 @@ def step_retry_that_fails_again(stage: Stage) -> None:
 def step_retry_without_need(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", completes())), seconds=100)
     assert stage.attempt(stage.step_actor(run_id, "train", "retry")).state == "success"
-    assert "there is nothing to retry" in stage.log
+    assert f"there is nothing to {stage.service.retry}" in stage.log
     assert stage.counts == Counts()
 
 

@@ -18,7 +18,7 @@ from tests.scenarios.service import Counts
 from tests.scenarios.table import operator_row
 
 if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.operators.starting import StartOperator
+    from airflow_provider_mlworkflows.operators.base import RunOperator
     from tests.harness.execution_api import ApiCall
     from tests.scenarios.stage import Stage
 
@@ -27,7 +27,7 @@ def _fails_once(stage: Stage) -> None:
     stage.plan(*chain(("prepare", completes()), ("train", (fails(), completes()))))
 
 
-def lose_worker(stage: Stage, operator: StartOperator, *, stored: int | None = None) -> None:
+def lose_worker(stage: Stage, operator: RunOperator, *, stored: int | None = None) -> None:
     """Run an attempt whose worker vanishes: at its first XCom, or when it writes its n-th record.
 
     The first record is the intent to start, the second one names the run.
@@ -75,7 +75,7 @@ def retry_restarts(stage: Stage) -> None:
     stage.plan(*chain(("train", fails())))
     operator = stage.starter(retries=1, on_retry="restart")
     assert [stage.attempt(operator).state for _ in range(2)] == ["up_for_retry", "failed"]
-    assert stage.counts == Counts(starts=2)
+    assert stage.counts == Counts(starts=2, stops=stage.service.held)
 
 
 @operator_row()
@@ -95,7 +95,7 @@ def unrepairable_run_is_started_again(stage: Stage) -> None:
     operator = stage.starter(retries=1, on_unrepairable="restart")
     assert [stage.attempt(operator).state for _ in range(2)] == ["up_for_retry", "failed"]
     assert isinstance(stage.result.error, RunFailedError)
-    assert stage.counts == Counts(starts=2)
+    assert stage.counts == Counts(starts=2, stops=stage.service.held)
 
 
 @operator_row()
@@ -136,7 +136,7 @@ def stopped_run_stays_stopped(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row("stop")
+@operator_row("stop", "stopped repair")
 def stopped_run_is_repaired(stage: Stage) -> None:
     _stopped_once(stage, "repair")
     assert stage.result.state == "success"
@@ -184,7 +184,7 @@ def lost_worker_whose_run_has_succeeded(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row("marker", profiles=("usual", "late"))
+@operator_row(profiles=("usual", "late"))
 def lost_worker_before_the_start(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(60))))
     operator = stage.starter(retries=1)
@@ -217,7 +217,7 @@ def retry_while_stopping(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row("stop", profiles=("usual", "late"))
+@operator_row("stop", "stopped repair", profiles=("usual", "late"))
 def retry_of_a_stopping_run_that_may_be_repaired(stage: Stage) -> None:
     stage.plan(*chain(("train", (endless(), completes()))))
     operator = stage.starter(retries=1, on_stopped="repair")
@@ -248,7 +248,7 @@ def clear_of_a_failed_task(stage: Stage) -> None:
     assert stage.attempt(operator).state == "failed"
     stage.airflow.clear()
     assert stage.attempt(operator).state == "failed"
-    assert stage.counts == Counts(starts=2)
+    assert stage.counts == Counts(starts=2, stops=stage.service.held)
 
 
 @operator_row()

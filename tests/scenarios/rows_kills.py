@@ -77,7 +77,7 @@ def cleared_while_waiting(stage: Stage) -> None:
     assert stage.counts.idle_stops <= 1
 
 
-@operator_row("stop", differs=("error", "xcoms"))
+@operator_row("stop", "stopped repair", differs=("error", "xcoms"))
 def cleared_while_waiting_to_be_repaired(stage: Stage) -> None:
     stage.plan(*chain(("train", (endless(), completes()))))
     operator = stage.starter(retries=1, on_clear="repair")

@@ -71,16 +71,6 @@ def unmarked_start_after_another(stage: Stage) -> None:
 
 
 @operator_row("no marker", profiles=("usual", "late"))
-def unmarked_lost_worker_before_the_start(stage: Stage) -> None:
-    stage.plan(*chain(("train", completes(60))))
-    operator = stage.starter(retries=1)
-    lose_worker(stage, operator, stored=1)
-    stage.attempt(operator)
-    assert isinstance(stage.result.error, StartUncertainError)
-    assert stage.counts == Counts()
-
-
-@operator_row("no marker", profiles=("usual", "late"))
 def unmarked_lost_worker_between_start_and_record(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(600))))
     operator = stage.starter(retries=1)

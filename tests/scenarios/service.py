@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 Ability = Literal[
     "stop", "no stop", "marker", "no marker", "inputs", "gates", "branches", "failure logs", "stop action",
-    "rerun action", "step actions", "step stop",
+    "rerun action", "step actions", "step stop", "stopped repair", "held failures",
 ]  # fmt: skip
 COMMON_LACKS: Mapping[Ability, str] = {
     "no stop": "its runs can be stopped",
     "no marker": "its runs carry a mark of the task that started them",
+    "held failures": "a failed run is over",
 }
 """What most services do not lack."""
 CallKind = Literal["start", "read", "stop", "repair", "rerun"]
@@ -56,7 +57,7 @@ class ServiceUnderTest(ABC):
         profiles: Settings of the emulation that rows run with, by name; rows name others as well.
         incidental: What errors tell besides, depending on which request was the last to fail.
         unknown_status: A literal that nobody documented.
-        repaired_attempt: The number that the second attempt of a step shows; 1 if the service keeps no count.
+        retry: Its word for making a failed step run again.
     """
 
     name: str
@@ -65,10 +66,20 @@ class ServiceUnderTest(ABC):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]]
     incidental: ClassVar[re.Pattern[str] | None] = None
     unknown_status: str
-    repaired_attempt: int = 2
+    retry: str = "retry"
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
+
+    @property
+    def repaired_attempt(self) -> int:
+        """The number that the second attempt of a step shows; 1 if the service keeps no count."""
+        return 2
+
+    @property
+    def held(self) -> int:
+        """How many requests it takes to end a run that has failed: 1 if the service keeps it until then."""
+        return 0
 
     @abstractmethod
     def connections(self) -> Mapping[str, Mapping[str, Any]]:

@@ -35,7 +35,8 @@ MOST_LEGS = 100
 
 _STEP_END = re.compile(r"^Step (\S+): (\S+) after \d+ s.*$", re.MULTILINE)
 _ID = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b(flow|node|pipeline|artifact|scenario_\d+)-[0-9a-z]+"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32}\b"
+    r"|\b(flow|node|pipeline|artifact|scenario_\d+)-[0-9a-z]+"
 )
 _MARKER = re.compile(r"airflow-[0-9a-f]{16}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")

@@ -21,14 +21,19 @@ from tests.scenarios import (
     rows_actions,
     rows_attempts,
     rows_endings,
+    rows_held,
     rows_kills,
     rows_sensors,
     rows_starts,
     rows_troubles,
+    rows_unmarked,
+    rows_unstoppable,
     rows_waiting,
 )
+from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.clock import ScriptedClock
 from tests.scenarios.modelarts import ModelArtsUnderTest
+from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.stage import Observation, Stage
 from tests.scenarios.table import ROWS, Row
@@ -36,15 +41,26 @@ from tests.scenarios.table import ROWS, Row
 if TYPE_CHECKING:
     from tests.scenarios.service import ServiceUnderTest
 
-SERVICES: tuple[type[ServiceUnderTest], ...] = (ModelArtsUnderTest, PaiFlowUnderTest, LoomUnderTest)
+SERVICES: tuple[type[ServiceUnderTest], ...] = (
+    ModelArtsUnderTest,
+    PaiFlowUnderTest,
+    ObsUnderTest,
+    ObsMarkedUnderTest,
+    AomUnderTest,
+    AomTemplateUnderTest,
+    LoomUnderTest,
+)
 ROW_MODULES = (
     rows_actions,
     rows_attempts,
     rows_endings,
+    rows_held,
     rows_kills,
     rows_sensors,
     rows_starts,
     rows_troubles,
+    rows_unmarked,
+    rows_unstoppable,
     rows_waiting,
 )
 

@@ -14,7 +14,7 @@ from airflow_provider_mlworkflows.emulator.aom.definitions import (
     ScriptDefinition,
     TemplateDefinition,
 )
-from airflow_provider_mlworkflows.emulator.aom.library import Stored, made_id, node_id
+from airflow_provider_mlworkflows.emulator.aom.library import Stored, asks_for_approval, made_id, node_id
 from airflow_provider_mlworkflows.emulator.aom.machine import Execution, ExecutionState, IllegalAction
 from airflow_provider_mlworkflows.emulator.credentials import PROJECT_ID, USER_NAME
 
@@ -235,7 +235,7 @@ class Aom:
             chosen = tuple((node_id(key, node), node) for node in nodes or template.nodes)
             if len({node.name for _, node in chosen} | {each for each, _ in chosen}) < 2 * len(chosen):
                 raise ValueError("names or ids of nodes are not unique")
-            guarded = needs_approval or template.needs_approval or _asks_for_approval(body)
+            guarded = needs_approval or template.needs_approval or asks_for_approval(body)
             asks = guarded or any(node.category == "approval" for _, node in chosen)
             workflow = Workflow(
                 key,
@@ -362,6 +362,16 @@ class Aom:
             del workflow.executions[execution_id]
             self._stale.pop(execution_id, None)
 
+    def delete_workflow(self, key: str) -> None:
+        """Forget a workflow given by id or name, and its executions; the API has no such call.
+
+        Raises:
+            KeyError: There is none.
+        """
+        with self._lock:
+            for execution_id in self._workflows.pop(self.workflow(key).workflow_id).executions:
+                self._stale.pop(execution_id, None)
+
     def peek(self, execution: Execution) -> ExecutionState:
         """Return what a reader sees now, without counting a read."""
         stale = self._stale.get(execution.execution_id)
@@ -388,9 +398,3 @@ class Aom:
         lag = timedelta(seconds=self._switches.list_lag)
         known = reversed(workflow.executions.values())
         return [each for each in known if each.clock.now() - each.created_at >= lag]
-
-
-def _asks_for_approval(body: Mapping[str, Any]) -> bool:
-    """Whether the inputs ask for approval; all their values are texts."""
-    group = body["input"].get("approve")
-    return isinstance(group, dict) and str(group.get("need_approve")).lower() == "true"
