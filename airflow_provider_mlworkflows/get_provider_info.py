@@ -15,44 +15,37 @@ def get_provider_info() -> dict[str, object]:
         declared here too (``conn-fields`` and ``ui-field-behaviour``): Airflow draws it without importing
         the hook.
     """
-    modelarts, paiflow = "Huawei Cloud ModelArts", "Alibaba Cloud PAI"
+    services = {
+        "modelarts": "Huawei Cloud ModelArts",
+        "obs": "Huawei Cloud OBS data workflow",
+        "aom": "Huawei Cloud AOM automation",
+        "paiflow": "Alibaba Cloud PAI",
+    }
     return {
         "package-name": "airflow-provider-mlworkflows",
         "name": "ML workflows",
         "description": "Start, watch, unblock, repair and stop workflows of `Huawei Cloud ModelArts "
-        "<https://www.huaweicloud.com/intl/en-us/product/modelarts.html>`__ and `Alibaba Cloud PAI "
+        "<https://www.huaweicloud.com/intl/en-us/product/modelarts.html>`__, `OBS "
+        "<https://www.huaweicloud.com/intl/en-us/product/obs.html>`__ and `AOM "
+        "<https://www.huaweicloud.com/intl/en-us/product/aom.html>`__, and of `Alibaba Cloud PAI "
         "<https://www.alibabacloud.com/en/product/machine-learning>`__.",
         "integrations": [
-            {
-                "integration-name": modelarts,
-                "external-doc-url": "https://support.huaweicloud.com/intl/en-us/modelarts/index.html",
-                "tags": ["machine-learning", "service"],
-            },
-            {
-                "integration-name": paiflow,
-                "external-doc-url": "https://www.alibabacloud.com/help/en/pai/",
-                "tags": ["machine-learning", "service"],
-            },
+            _integration(services["modelarts"], "https://support.huaweicloud.com/intl/en-us/modelarts/index.html"),
+            _integration(services["obs"], "https://support.huaweicloud.com/intl/en-us/obs/index.html"),
+            _integration(services["aom"], "https://support.huaweicloud.com/intl/en-us/aom/index.html"),
+            _integration(services["paiflow"], "https://www.alibabacloud.com/help/en/pai/"),
         ],
-        "hooks": [
-            _modules(modelarts, "airflow_provider_mlworkflows.hooks.modelarts"),
-            _modules(paiflow, "airflow_provider_mlworkflows.hooks.paiflow"),
-        ],
-        "operators": [
-            _modules(modelarts, "airflow_provider_mlworkflows.operators.modelarts"),
-            _modules(paiflow, "airflow_provider_mlworkflows.operators.paiflow"),
-        ],
-        "sensors": [
-            _modules(modelarts, "airflow_provider_mlworkflows.sensors.modelarts"),
-            _modules(paiflow, "airflow_provider_mlworkflows.sensors.paiflow"),
-        ],
-        "triggers": [
-            _modules(modelarts, "airflow_provider_mlworkflows.triggers.modelarts"),
-            _modules(paiflow, "airflow_provider_mlworkflows.triggers.paiflow"),
-        ],
+        **{
+            kind: [_modules(name, f"airflow_provider_mlworkflows.{kind}.{module}") for module, name in services.items()]
+            for kind in ("hooks", "operators", "sensors", "triggers")
+        },
         "connection-types": [_huawei(), _alibaba()],
         "extra-links": ["airflow_provider_mlworkflows.links.ConsoleLink"],
     }
+
+
+def _integration(name: str, url: str) -> dict[str, object]:
+    return {"integration-name": name, "external-doc-url": url, "tags": ["machine-learning", "service"]}
 
 
 def _modules(integration: str, *modules: str) -> dict[str, object]:
@@ -124,7 +117,7 @@ def _huawei_endpoint_fields() -> dict[str, object]:
             f"{name} endpoint",
             f"Address of {name} with scheme, where it is not https://{service}.<region>.myhuaweicloud.com.",
         )
-        for service, name in (("modelarts", "ModelArts"), ("iam", "IAM"))
+        for service, name in (("modelarts", "ModelArts"), ("obs", "OBS"), ("aom", "AOM"), ("iam", "IAM"))
     }
     return {"endpoint": _text("Endpoint", "Address of every service that has none of its own below."), **own}
 

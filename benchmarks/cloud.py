@@ -7,13 +7,15 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.emulator import Emulator, Switches, modelarts, paiflow
+from airflow_provider_mlworkflows.emulator import Emulator, Switches, aom, modelarts, obs, paiflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENDLESS_WORKFLOW = "00000000-0000-4000-8000-0000000000be"
 ENDLESS_PIPELINE = "pipeline-benchmarkendless0"
+ENDLESS_GRAPH = "benchmark-endless"
+ENDLESS_AUTOMATION = "benchmarkendless0"
 
 
 class CloudProcess:
@@ -39,7 +41,7 @@ class CloudProcess:
 
     def finish(self, service: str, run_ids: list[str]) -> None:
         """Let runs succeed at once."""
-        self._ask("finish", service, *run_ids)
+        self._ask("finish", service.split()[0], *run_ids)
 
     def close(self) -> None:
         """End the process."""
@@ -61,40 +63,48 @@ class CloudProcess:
 
 def _serve(runs: int) -> None:
     with Emulator(clock="real", switches=Switches(visibility_delay=0)) as emulator:
-        emulator.modelarts.add_workflow(
-            modelarts.WorkflowDefinition(
-                "endless",
-                (modelarts.StepDefinition("train", "job", (), (modelarts.never_ends(),)),),
-                workflow_id=ENDLESS_WORKFLOW,
-            )
-        )
-        emulator.paiflow.add_pipeline(
-            paiflow.PipelineDefinition(
-                "endless",
-                (paiflow.NodeDefinition("train", attempts=(paiflow.never_ends(),)),),
-                pipeline_id=ENDLESS_PIPELINE,
-            )
-        )
-        started = {
-            "ModelArts": [
-                (ENDLESS_WORKFLOW, emulator.modelarts.start(ENDLESS_WORKFLOW).execution_id) for _ in range(runs)
-            ],
-            "PAIFlow": [("", emulator.paiflow.start(ENDLESS_PIPELINE).run_id) for _ in range(runs)],
-        }
-        _say({"url": emulator.url, "runs": started})
+        _say({"url": emulator.url, "runs": _started(emulator, runs)})
         for line in sys.stdin:
             match line.split():
                 case ["count"]:
                     _say({"requests": len(emulator.journal.entries)})
                     emulator.journal.clear()
-                case ["finish", "ModelArts", *run_ids]:
+                case ["finish", service, *run_ids]:
                     for run_id in run_ids:
-                        emulator.modelarts.force_status(run_id, "completed", {"train": "completed"})
+                        _finish(emulator, service, run_id)
                     _say({})
-                case ["finish", "PAIFlow", *run_ids]:
-                    for run_id in run_ids:
-                        emulator.paiflow.force_status(run_id, "Succeeded", {"train": "Succeeded"})
-                    _say({})
+
+
+def _started(emulator: Emulator, runs: int) -> dict[str, list[tuple[str, str]]]:
+    """So many runs of each service, by workflow and id."""
+    train = modelarts.StepDefinition("train", "job", (), (modelarts.never_ends(),))
+    node = paiflow.NodeDefinition("train", attempts=(paiflow.never_ends(),))
+    state = obs.StateDefinition("train", attempts=(obs.never_ends(),))
+    step = aom.NodeDefinition("train", (aom.never_ends(),))
+    emulator.modelarts.add_workflow(modelarts.WorkflowDefinition("endless", (train,), workflow_id=ENDLESS_WORKFLOW))
+    emulator.paiflow.add_pipeline(paiflow.PipelineDefinition("endless", (node,), pipeline_id=ENDLESS_PIPELINE))
+    emulator.obs.add_workflow(obs.GraphDefinition(ENDLESS_GRAPH, (state,)))
+    emulator.aom.add_workflow(aom.WorkflowDefinition("endless", (step,), workflow_id=ENDLESS_AUTOMATION))
+    return {
+        "ModelArts": [(ENDLESS_WORKFLOW, emulator.modelarts.start(ENDLESS_WORKFLOW).execution_id) for _ in range(runs)],
+        "PAIFlow": [("", emulator.paiflow.start(ENDLESS_PIPELINE).run_id) for _ in range(runs)],
+        "OBS data workflow": [(ENDLESS_GRAPH, emulator.obs.start(ENDLESS_GRAPH).execution_name) for _ in range(runs)],
+        "AOM automation": [
+            (ENDLESS_AUTOMATION, emulator.aom.start(ENDLESS_AUTOMATION).execution_id) for _ in range(runs)
+        ],
+    }
+
+
+def _finish(emulator: Emulator, service: str, run_id: str) -> None:
+    match service:
+        case "ModelArts":
+            emulator.modelarts.force_status(run_id, "completed", {"train": "completed"})
+        case "PAIFlow":
+            emulator.paiflow.force_status(run_id, "Succeeded", {"train": "Succeeded"})
+        case "OBS":
+            emulator.obs.finish_state(run_id)
+        case "AOM":
+            emulator.aom.finish_node(run_id)
 
 
 def _say(answer: Mapping[str, Any]) -> None:

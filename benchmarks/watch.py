@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.environment import connections
+from airflow_provider_mlworkflows.triggers.aom import AomExecutionTrigger
 from airflow_provider_mlworkflows.triggers.modelarts import ModelArtsExecutionTrigger
+from airflow_provider_mlworkflows.triggers.obs import ObsExecutionTrigger
 from airflow_provider_mlworkflows.triggers.paiflow import PaiFlowRunTrigger
 from benchmarks.cloud import CloudProcess
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 TRIGGERS: dict[str, type[RunTrigger]] = {
     "ModelArts": ModelArtsExecutionTrigger,
     "PAIFlow": PaiFlowRunTrigger,
+    "OBS data workflow": ObsExecutionTrigger,
+    "AOM automation": AomExecutionTrigger,
 }
 LAG_PROBE = 0.002
 FINISHED = 100

@@ -25,7 +25,13 @@ from tests.harness.rest_client import AirflowRestClient, TaskAddress
 
 EXAMPLES = sorted(path.stem for path in (REPOSITORY / "example_dags").glob("example_*.py"))
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-FLOW_ID = r"flow-[0-9a-z]+"
+ENDINGS = {
+    "modelarts": rf"{UUID} +completed",
+    "paiflow": r"flow-[0-9a-z]+ +Succeeded",
+    "obs": rf"{UUID} +SUCCESS",
+    "aom": r"[0-9a-f-]+ +success",
+}
+"""An execution that succeeded, by service."""
 FORBIDDEN_PROXY = "http://127.0.0.1:9"
 
 
@@ -103,8 +109,7 @@ def test_demo_runs_every_example_and_leaves_nothing(user: User) -> None:
     assert progress.count("  Dag run: success\n") == len(EXAMPLES)
     assert re.search(rf"  train +deferred +execution {UUID}\n", progress)
     for example in EXAMPLES:
-        ending = rf"{FLOW_ID} +Succeeded" if "paiflow" in example else rf"{UUID} +completed"
-        assert re.search(rf"^{example} +{ending}$", results, re.MULTILINE), results
+        assert re.search(rf"^{example} +{ENDINGS[example.split('_')[1]]}$", results, re.MULTILINE), results
     for step in ("prepare", "train", "evaluate", "register"):
         assert re.search(rf"^ +{step} +completed +1$", results, re.MULTILINE), results
     assert re.search(r"^ +evaluate +Succeeded +1$", results, re.MULTILINE), results

@@ -22,6 +22,7 @@ from tests.support import START, EmulatorClock
 
 FOLDER = REPOSITORY / "example_dags"
 FILES = sorted(FOLDER.glob("*.py"))
+SUCCESS = {"modelarts": "completed", "paiflow": "Succeeded", "obs": "SUCCESS", "aom": "success"}
 SKIPPED_TASKS = {"example_modelarts_step_branch": {"scratch", "announce_scratch"}}
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -63,12 +64,14 @@ def test_example_succeeds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # What no task waits for ends by itself.
         emulator.clock.advance(300)
         statuses = {each.status for each in emulator.modelarts.executions.values()}
-        statuses |= {each.status.lower() for each in emulator.paiflow.runs.values()}
+        statuses |= {each.status for each in emulator.paiflow.runs.values()}
+        statuses |= {each.state for each in emulator.obs.executions.values()}
+        statuses |= {each.status for each in emulator.aom.executions.values()}
     assert result.state == "success"
     skipped = {task for task, state in result.states.items() if state == "skipped"}
     assert skipped == SKIPPED_TASKS.get(path.stem, set())
     assert {state for task, state in result.states.items() if task not in skipped} == {"success"}
-    assert statuses == {"succeeded" if "paiflow" in path.stem else "completed"}
+    assert statuses == {SUCCESS[path.stem.split("_")[1]]}
 
 
 def test_start(monkeypatch: pytest.MonkeyPatch) -> None:

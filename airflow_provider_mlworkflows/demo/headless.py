@@ -64,6 +64,8 @@ class Outcome:
         """What did not go as it should, by Airflow's account and by the emulator's."""
         remote = {key: (each.status, "completed") for key, each in emulator.modelarts.executions.items()}
         remote |= {key: (each.status, "Succeeded") for key, each in emulator.paiflow.runs.items()}
+        remote |= {key: (each.state, "SUCCESS") for key, each in emulator.obs.executions.items()}
+        remote |= {key: (each.status, "success") for key, each in emulator.aom.executions.items()}
         known = {execution for _, execution in self.executions}
         return [
             *(f"{file} cannot be imported" for file in self.import_errors),
