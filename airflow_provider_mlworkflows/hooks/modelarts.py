@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk.log import amask_secret, mask_secret
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts import ModelArtsApi
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
@@ -14,6 +16,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     parameter_items,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import discreet, secrets_of
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
@@ -30,6 +33,9 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.client import Client
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, StepExecution
+    from airflow_provider_mlworkflows.clouds.operation import Request
+
+T = TypeVar("T")
 
 WORTH_A_LIST = 3
 """From so many executions of one workflow on, reading its list costs less than reading each."""
@@ -40,7 +46,7 @@ CONSOLE = "https://console.huaweicloud.com/modelarts/"
 
 
 class ModelArtsHook(ModelArtsApi, RunHook):
-    """Every operation of ModelArts workflows, and their executions in the words of every service.
+    """Every operation of ModelArts workflows and what is around them; executions in the words of every service.
 
     Operations can be called, or awaited through ``aio``::
 
@@ -85,6 +91,18 @@ class ModelArtsHook(ModelArtsApi, RunHook):
             project_id=self.project_id,
             **self.client_options,
         )
+
+    def send(self, request: Request[T]) -> T:
+        """Send a request with this hook's connection; what it holds of an app's secrets shows nowhere."""
+        for secret in secrets_of(request):
+            mask_secret(secret)
+        return discreet(self.client, request).send(request)
+
+    async def asend(self, request: Request[T]) -> T:
+        """The same in an event loop."""
+        for secret in secrets_of(request):
+            await amask_secret(secret)
+        return await discreet(await self.aclient(), request).asend(request)
 
     def test_connection(self) -> tuple[bool, str]:
         """List one workflow (ListWorkflows), and say what to change if that does not work.

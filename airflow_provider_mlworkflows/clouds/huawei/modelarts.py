@@ -18,11 +18,12 @@ from airflow_provider_mlworkflows.clouds.huawei import (
     modelarts_training,
     modelarts_workflows,
 )
-from airflow_provider_mlworkflows.clouds.operation import Session
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_areas import AppsApi, AutoSearchApi, TagsApi
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_readings import ReadingsApi
 
 
-class ModelArtsApi(Session):
-    """The operations of ModelArts workflows, and the reads of training jobs that explain them."""
+class ModelArtsApi(ReadingsApi, AppsApi, TagsApi, AutoSearchApi):
+    """The operations of ModelArts workflows, the reads of training jobs that explain them, and the other areas."""
 
     list_workflows = modelarts_workflows.list_workflows
     iter_workflows = modelarts_workflows.iter_workflows

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_cron import checked_cron
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import checked_texts
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Schedule, ScheduleList, Subscription
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import WORKFLOW, Extra, body, ids
@@ -17,6 +19,8 @@ SCHEDULES = WORKFLOW + "/schedules"
 SCHEDULE = SCHEDULES + "/{schedule_id}"
 SUBSCRIPTIONS = WORKFLOW + "/subscriptions"
 SUBSCRIPTION = SUBSCRIPTIONS + "/{subscription_id}"
+
+_EVENT = re.compile(r"[^:]*[^:\s][^:]*:[a-z_]+(,[a-z_]+)*")
 
 
 @operation
@@ -238,9 +242,7 @@ def delete_subscription(_: Session, workflow_id: str, subscription_id: str) -> R
 
 
 def _content(cron: object) -> dict[str, str]:
-    if isinstance(cron, str) and cron.strip():
-        return {"cron": cron, "method": "fixed"}
-    raise InvalidInputError(f"cron is {cron!r}; it should look like '0 0 12 * * ?'.")
+    return {"cron": checked_cron(cron), "method": "fixed"}
 
 
 def _subscription(
@@ -249,4 +251,15 @@ def _subscription(
     topics = checked_texts("topic_urns", topic_urns)
     if not topics:
         raise InvalidInputError("topic_urns is empty; a subscription needs at least one topic.")
-    return body(extra, topic_urns=topics, events=checked_texts("events", events) or None, entity=entity)
+    return body(extra, topic_urns=topics, events=_checked_events(events) or None, entity=entity)
+
+
+def _checked_events(events: object) -> list[str]:
+    checked = checked_texts("events", events)
+    for event in checked:
+        if not _EVENT.fullmatch(event):
+            raise InvalidInputError(
+                f"events contains {event!r}; each should be a step's name or '*', a colon and statuses with commas "
+                "between them, such as '*:wait_inputs,hold'."
+            )
+    return checked
