@@ -95,10 +95,16 @@ def _cases() -> Iterator[Any]:
                 continue
             for profile in row.profiles:
                 if profile in service.profiles:
-                    # All of them take minutes; the gate plays them with everything else that is slow.
-                    usual = profile == "usual" and service is SERVICES[0]
-                    marks = () if usual else pytest.mark.slow
-                    yield pytest.param(service, profile, row, id=f"{service.name}-{profile}-{row.name}", marks=marks)
+                    yield pytest.param(
+                        service, profile, row, id=f"{service.name}-{profile}-{row.name}", marks=_marks(service, profile)
+                    )
+
+
+def _marks(service: type[ServiceUnderTest], profile: str) -> tuple[pytest.MarkDecorator, ...]:
+    """All rows take minutes: those of one service run always, the usual ones of the others with what is slow."""
+    if service is SERVICES[0]:
+        return () if profile == "usual" else (pytest.mark.slow,)
+    return (pytest.mark.slow,) if profile == "usual" or service is SERVICES[1] else (pytest.mark.full,)
 
 
 @pytest.mark.parametrize(("service", "profile", "row"), list(_cases()))
