@@ -10,7 +10,7 @@ from airflow_provider_mlworkflows.choices import checked_choice
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.starting import StartOperator
-from airflow_provider_mlworkflows.outcomes import step_error
+from airflow_provider_mlworkflows.outcomes import step_error, step_facts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -141,6 +141,10 @@ class StepActionOperator(RunOperator):
         else:
             self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
         return run, self.clock.time() + self.timeout
+
+    def _finish(self, context: Context, run: Run) -> str:
+        context["ti"].xcom_push(key="step", value=step_facts(self._find_step(run)))
+        return super()._finish(context, run)
 
     def outcome_error(self, run: Run) -> RunError | None:
         """The error for the step; None if it ended as the action intends."""

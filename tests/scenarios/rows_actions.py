@@ -124,6 +124,7 @@ def step_retry(stage: Stage) -> None:
     result = stage.attempt(stage.step_actor(run_id, "train", "retry"))
     assert result.state == "success"
     assert result.xcoms["return_value"] == run_id
+    assert (result.xcoms["step"]["name"], result.xcoms["step"]["state"]) == ("train", "succeeded")
     assert stage.counts == Counts(repairs=1)
 
 
