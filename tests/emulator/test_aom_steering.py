@@ -103,3 +103,12 @@ def test_chosen_ids_of_executions(emu: Emulator, aom: AomCaller) -> None:
     with pytest.raises(ValueError, match="run-1 already"):
         emu.aom.start(ready.PAUSES, execution_id="run-1")
     assert emu.aom.start_count() == 1
+
+
+def test_a_workflow_is_forgotten_with_its_executions(emu: Emulator, aom: AomCaller) -> None:
+    key = aom.executed(FLOW)
+    emu.aom.delete_workflow("plain-chain")
+    assert key not in emu.aom.executions
+    refused(aom.cms("GET", f"/workflow/{FLOW}/executions/{key}/status"), 404)
+    with pytest.raises(KeyError):
+        emu.aom.delete_workflow(FLOW)
