@@ -186,6 +186,18 @@ class TestPausing:
     def test_only_pausing_is_read_that_way(self, status: str) -> None:
         assert read(execution(status, result("a", "fail"))).state is AomStates().of(status)
 
+    @pytest.mark.parametrize(
+        ("status", "held"), [("pausing", True), ("PAUSING", True), ("fail", False), ("cancel", False)]
+    )
+    def test_that_has_failed_is_held_until_somebody_acts(self, status: str, held: bool) -> None:
+        run = read(execution(status, result("a", "fail")))
+        assert (run.held, run.is_over) == (held, not held)
+
+    @pytest.mark.parametrize("status", ["pausing", "executing", "canceling"])
+    def test_that_has_not_failed_is_neither_held_nor_over(self, status: str) -> None:
+        run = read(execution(status, result("a", "success")))
+        assert (run.held, run.is_over) == (False, False)
+
     def test_unless_it_means_something_else_here(self) -> None:
         assert read(execution("pausing", result("a", "fail")), pausing="active").state is RunState.ACTIVE
 
