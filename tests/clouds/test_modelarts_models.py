@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
     Execution,
     Page,
-    Reply,
     Schedule,
     StepExecution,
     Workflow,
@@ -17,6 +16,9 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
     read_time,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_training_models import TrainingJob
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 
 EAST_8 = timezone(timedelta(hours=8))
 

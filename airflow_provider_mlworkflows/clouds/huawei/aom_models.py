@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from airflow_provider_mlworkflows.clouds.huawei import models as huawei
 from airflow_provider_mlworkflows.clouds.values import time_in
 
 T = TypeVar("T")
@@ -74,27 +75,14 @@ TextMap = Annotated[dict[str, Text], BeforeValidator(_as_mapping)]
 AnyMap = Annotated[dict[str, Any], BeforeValidator(_as_mapping)]
 
 
-class Reply(BaseModel):
-    """Base of everything read from AOM automation. Null means the same as absent."""
-
-    model_config = ConfigDict(
-        extra="allow", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, protected_namespaces=()
-    )
-
-    promised: ClassVar[frozenset[str]] = frozenset()
-    """One of these fields is there at least, if only as null."""
+class Reply(huawei.Reply):
+    """Base of everything read from AOM automation, also out of JSON text; an empty text is an object without fields."""
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
+    def _out_of_text(cls, data: Any) -> Any:
         data = decoded(data)
-        if data == "":
-            data = {}
-        if isinstance(data, dict):
-            if cls.promised and not data.keys() & cls.promised:
-                raise ValueError(f"it has no {' or '.join(sorted(cls.promised))}")
-            return {name: value for name, value in data.items() if value is not None}
-        return data
+        return {} if data == "" else data
 
 
 class Page(Reply, Generic[T]):
@@ -103,14 +91,14 @@ class Page(Reply, Generic[T]):
     promised = frozenset({"elements", "total_elements"})
 
     total_elements: Number = None
-    elements: Annotated[list[T], BeforeValidator(_as_list)] = []
+    elements: Annotated[list[T], BeforeValidator(_as_list)] = Field(default_factory=list)
 
 
 class NodeMetadata(Reply):
     """What a node runs."""
 
     type: Text = ""
-    configuration: AnyMap = {}
+    configuration: AnyMap = Field(default_factory=dict)
 
 
 class Node(Reply):
@@ -132,7 +120,7 @@ class WorkflowStep(Reply):
     id: Text = ""
     name: Text = ""
     type: Text = ""
-    input: AnyMap = {}
+    input: AnyMap = Field(default_factory=dict)
     ignore_error: Truth = None
     description: Text = ""
 
@@ -180,7 +168,7 @@ class Workflow(Reply):
     name: Text = ""
     type: Text = ""
     description: Text = ""
-    tags: TextMap = {}
+    tags: TextMap = Field(default_factory=dict)
     create_time: Time = None
     update_time: Time = None
     edit_time: Time = None
@@ -191,7 +179,7 @@ class Workflow(Reply):
     template_id: Text = ""
     job_name: Text = ""
     job_id: Text = ""
-    input: AnyMap = {}
+    input: AnyMap = Field(default_factory=dict)
     last_execution_id: Text = ""
     last_execution_start_time: Time = None
     last_execution_end_time: Time = None
@@ -200,10 +188,10 @@ class Workflow(Reply):
     trigger_id: Text = ""
     trigger_status: Text = ""
     approve_id: Text = ""
-    citation_urns: Texts = []
-    quote: Texts = []
-    execution_action_rules: Texts = []
-    execution_permission: Texts = []
+    citation_urns: Texts = Field(default_factory=list)
+    quote: Texts = Field(default_factory=list)
+    execution_action_rules: Texts = Field(default_factory=list)
+    execution_permission: Texts = Field(default_factory=list)
     service_scenario: Text = ""
     service_name: Text = ""
     task_type: Text = ""
@@ -212,11 +200,11 @@ class Workflow(Reply):
     project_id: Text = ""
     workflow_id: Text = ""
     """The id that the engine below knows it by; operations take ``id``."""
-    nodes: Nodes = []
-    steps: WorkflowSteps = []
-    global_parameters: Parameters = []
+    nodes: Nodes = Field(default_factory=list)
+    steps: WorkflowSteps = Field(default_factory=list)
+    global_parameters: Parameters = Field(default_factory=list)
     is_delete: Truth = None
-    template_i18n: AnyMap = {}
+    template_i18n: AnyMap = Field(default_factory=dict)
 
 
 class NodeResult(Reply):
@@ -242,7 +230,7 @@ class Execution(Reply):
     end_time: Time = None
     last_update_time: Time = None
     execution_result_list: Annotated[list[NodeResult] | None, BeforeValidator(_as_list_if_any)] = None
-    approve_user_name_list: Texts = []
+    approve_user_name_list: Texts = Field(default_factory=list)
     project_id: Text = ""
     workflow_edit_time: Time = None
     last_record_id_with_snapshot: Text = ""
@@ -292,10 +280,10 @@ class Template(Reply):
     is_collect: Truth = None
     is_publish: Truth = None
     need_synchronize: Truth = None
-    nodes: Nodes = []
-    steps: WorkflowSteps = []
-    parameters: Parameters = []
-    quote: Texts = []
+    nodes: Nodes = Field(default_factory=list)
+    steps: WorkflowSteps = Field(default_factory=list)
+    parameters: Parameters = Field(default_factory=list)
+    quote: Texts = Field(default_factory=list)
 
 
 class Job(Reply):
@@ -310,8 +298,8 @@ class Job(Reply):
     update_time: Time = None
     enterprise_project_id: Text = ""
     project_id: Text = ""
-    steps: WorkflowSteps = []
-    parameters: Parameters = []
+    steps: WorkflowSteps = Field(default_factory=list)
+    parameters: Parameters = Field(default_factory=list)
     rate_control: RateControl = RateControl()
     approve_info: ApproveInfo = ApproveInfo()
     is_latest_version: Truth = None
@@ -355,7 +343,7 @@ class ScriptVersion(Reply):
     script_language: Text = ""
     status_desc: Number = None
     job_reference_number: Number = None
-    job_reference_name: Annotated[list[JobReference], BeforeValidator(_as_list)] = []
+    job_reference_name: Annotated[list[JobReference], BeforeValidator(_as_list)] = Field(default_factory=list)
     create_by: Text = ""
     create_time: Time = None
     update_by: Text = ""

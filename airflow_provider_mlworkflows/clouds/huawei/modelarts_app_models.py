@@ -11,8 +11,9 @@ from typing import Annotated, cast
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Reply, Time
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Time
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import Counted
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 
 
 def unwrapped(name: str) -> Callable[[object], object]:

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import checked_segment
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Reply
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PROJECT
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, operation
 
 TEMPLATES = PROJECT + "/training-jobs/autosearch/yaml-templates"

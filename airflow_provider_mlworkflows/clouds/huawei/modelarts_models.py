@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from airflow_provider_mlworkflows.clouds.values import time_in, without_nulls
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
+from airflow_provider_mlworkflows.clouds.values import time_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,26 +44,6 @@ TextList = cast("type[list[str]]", Annotated[list[str], BeforeValidator(null_as_
 """A bare array of texts; an empty one may come as null."""
 
 
-class Reply(BaseModel):
-    """Base of everything read from ModelArts. Null means the same as absent."""
-
-    model_config = ConfigDict(
-        extra="allow", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, protected_namespaces=()
-    )
-
-    promised: ClassVar[frozenset[str]] = frozenset()
-    """One of these fields is there at least, if only as null."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            if cls.promised and not data.keys() & cls.promised:
-                raise ValueError(f"it has no {' or '.join(sorted(cls.promised))}")
-            return without_nulls(data)
-        return data
-
-
 class Page(Reply, Generic[T]):
     """One page of a list. ``total`` and ``count`` vary in meaning: do not page by them."""
 
@@ -70,7 +51,7 @@ class Page(Reply, Generic[T]):
 
     total: int | None = None
     count: int | None = None
-    items: list[T] = []
+    items: list[T] = Field(default_factory=list)
 
 
 class DataRequirement(Reply):
@@ -78,9 +59,9 @@ class DataRequirement(Reply):
 
     name: str
     type: str = ""
-    conditions: list[dict[str, Any]] = []
+    conditions: list[dict[str, Any]] = Field(default_factory=list)
     value: dict[str, Any] | None = None
-    used_steps: list[str] = []
+    used_steps: list[str] = Field(default_factory=list)
     delay: bool = False
 
 
@@ -92,12 +73,12 @@ class WorkflowParameter(Reply):
     value: Any = None
     default: Any = None
     example: Any = None
-    enum: list[Any] = []
+    enum: list[Any] = Field(default_factory=list)
     delay: bool = False
     description: str = ""
-    used_steps: list[str] = []
+    used_steps: list[str] = Field(default_factory=list)
     format: str = ""
-    constraint: dict[str, Any] = {}
+    constraint: dict[str, Any] = Field(default_factory=dict)
 
 
 class StepCondition(Reply):
@@ -122,7 +103,7 @@ class JobOutput(Reply):
 
     name: str = ""
     type: str = ""
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
 
 
 class WorkflowStep(Reply):
@@ -132,14 +113,14 @@ class WorkflowStep(Reply):
     type: str = ""
     title: str = ""
     description: str = ""
-    inputs: list[JobInput] = []
-    outputs: list[JobOutput] = []
-    properties: dict[str, Any] = {}
-    depend_steps: list[str] = []
-    conditions: list[StepCondition] = []
-    if_then_steps: list[str] = []
-    else_then_steps: list[str] = []
-    policy: dict[str, Any] = {}
+    inputs: list[JobInput] = Field(default_factory=list)
+    outputs: list[JobOutput] = Field(default_factory=list)
+    properties: dict[str, Any] = Field(default_factory=dict)
+    depend_steps: list[str] = Field(default_factory=list)
+    conditions: list[StepCondition] = Field(default_factory=list)
+    if_then_steps: list[str] = Field(default_factory=list)
+    else_then_steps: list[str] = Field(default_factory=list)
+    policy: dict[str, Any] = Field(default_factory=dict)
     created_at: Time = None
 
 
@@ -147,7 +128,7 @@ class SubGraph(Reply):
     """A named set of steps."""
 
     name: str = ""
-    steps: list[str] = []
+    steps: list[str] = Field(default_factory=list)
 
 
 class LatestExecution(Reply):
@@ -156,8 +137,8 @@ class LatestExecution(Reply):
     execution_id: str = ""
     created_at: Time = None
     status: str | None = None
-    running_steps: list[Any] = []
-    current_steps: list[Any] = []
+    running_steps: list[Any] = Field(default_factory=list)
+    current_steps: list[Any] = Field(default_factory=list)
     duration: Duration = None
 
 
@@ -166,7 +147,7 @@ class Scene(Reply):
 
     id: str = ""
     name: str = ""
-    steps: list[str] = []
+    steps: list[str] = Field(default_factory=list)
 
 
 class WorkflowPolicy(Reply):
@@ -174,7 +155,7 @@ class WorkflowPolicy(Reply):
 
     use_scene: str | None = None
     scene_id: str | None = None
-    scenes: list[Scene] = []
+    scenes: list[Scene] = Field(default_factory=list)
 
 
 class ServicePackage(Reply):
@@ -185,7 +166,7 @@ class ServicePackage(Reply):
     status: str = ""
     service_id: str = ""
     workflow_id: str = ""
-    order: dict[str, Any] = {}
+    order: dict[str, Any] = Field(default_factory=dict)
     consume_limit: int | None = None
     current_consume: int | None = None
     current_date: str = ""
@@ -203,14 +184,14 @@ class Workflow(Reply):
     description: str = ""
     user_name: str = ""
     workspace_id: str = ""
-    steps: list[WorkflowStep] = []
-    data_requirements: list[DataRequirement] = []
-    data: list[dict[str, Any]] = []
-    parameters: list[WorkflowParameter] = []
-    storages: list[dict[str, Any]] = []
-    labels: list[str] = []
-    assets: list[dict[str, Any]] = []
-    sub_graphs: list[SubGraph] = []
+    steps: list[WorkflowStep] = Field(default_factory=list)
+    data_requirements: list[DataRequirement] = Field(default_factory=list)
+    data: list[dict[str, Any]] = Field(default_factory=list)
+    parameters: list[WorkflowParameter] = Field(default_factory=list)
+    storages: list[dict[str, Any]] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
+    assets: list[dict[str, Any]] = Field(default_factory=list)
+    sub_graphs: list[SubGraph] = Field(default_factory=list)
     source_workflow_id: str | None = None
     gallery_subscription: dict[str, Any] | None = None
     source: str = ""
@@ -218,7 +199,7 @@ class Workflow(Reply):
     run_count: int | None = None
     param_ready: bool | None = None
     policy: WorkflowPolicy = WorkflowPolicy()
-    extend: dict[str, Any] = {}
+    extend: dict[str, Any] = Field(default_factory=dict)
     with_subscription: bool | None = None
     smn_switch: bool | str | None = None
     subscription_id: str | None = None
@@ -230,7 +211,7 @@ class WorkflowsOverview(Reply):
     """How many workflows there are, by status."""
 
     total: int
-    stat: dict[str, int] = {}
+    stat: dict[str, int] = Field(default_factory=dict)
 
 
 class WorkflowTodo(Reply):
@@ -270,7 +251,7 @@ class ConditionsExecution(Reply):
     """How a condition step turned out."""
 
     result: str | bool | None = None
-    metric_list: list[MetricPair] = []
+    metric_list: list[MetricPair] = Field(default_factory=list)
 
 
 class StepExecution(Reply):
@@ -289,14 +270,14 @@ class StepExecution(Reply):
     type: str = ""
     instance_id: str | dict[str, Any] | None = None
     status: str | None = None
-    inputs: list[JobInput] = []
-    outputs: list[JobOutput] = []
-    properties: dict[str, Any] = {}
-    events: list[str] = []
+    inputs: list[JobInput] = Field(default_factory=list)
+    outputs: list[JobOutput] = Field(default_factory=list)
+    properties: dict[str, Any] = Field(default_factory=dict)
+    events: list[str] = Field(default_factory=list)
     error_info: ErrorInfo | None = None
-    policy: dict[str, Any] = {}
+    policy: dict[str, Any] = Field(default_factory=dict)
     conditions_execution: ConditionsExecution | None = None
-    conditions: list[StepCondition] = []
+    conditions: list[StepCondition] = Field(default_factory=list)
 
     @property
     def instance(self) -> Mapping[str, Any]:
@@ -345,7 +326,7 @@ class StepMetric(Reply):
     key: str = ""
     title: str = ""
     type: str = ""
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
     created_at: Time = None
 
 
@@ -357,12 +338,12 @@ class Schedule(Reply):
 
     uuid: str
     type: str = ""
-    content: dict[str, Any] = {}
+    content: dict[str, Any] = Field(default_factory=dict)
     action: str = ""
     workflow_id: str = ""
     user_id: str = ""
     enable: bool | None = None
-    policies: dict[str, Any] = {}
+    policies: dict[str, Any] = Field(default_factory=dict)
     created_at: Time = None
 
     @property
@@ -376,14 +357,14 @@ class ScheduleList(Reply):
 
     promised = frozenset({"schedules"})
 
-    schedules: list[Schedule] = []
+    schedules: list[Schedule] = Field(default_factory=list)
 
 
 class Subscription(Reply):
     """Who is told about which events of a workflow."""
 
     subscription_id: str
-    topic_urns: list[str] = []
+    topic_urns: list[str] = Field(default_factory=list)
     entity: str = ""
-    events: list[str] = []
+    events: list[str] = Field(default_factory=list)
     created_at: Time = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import checked_choice, checked_range
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Reply
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.operation import Pages, Request

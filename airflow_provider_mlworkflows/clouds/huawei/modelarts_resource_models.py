@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Reply, Time
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Time
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import Counted
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 
 
 class ClusterNode(Reply):

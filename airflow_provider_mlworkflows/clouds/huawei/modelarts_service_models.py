@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Reply, Time
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Time
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import Counted
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 
 
 def as_list(value: object) -> object:

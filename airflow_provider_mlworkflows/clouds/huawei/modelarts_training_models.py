@@ -6,7 +6,8 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field
 
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Reply, Time, null_as_empty
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Time, null_as_empty
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 
 
 class TrainingJobMetadata(Reply):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field
 
+from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 from airflow_provider_mlworkflows.clouds.values import time_in
 
 _DEEPEST_JSON = 3
@@ -57,26 +58,6 @@ Decoded = Annotated[Any, BeforeValidator(decoded)]
 DecodedMapping = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
-class Reply(BaseModel):
-    """Base of everything read from the service. Null means the same as absent."""
-
-    model_config = ConfigDict(
-        extra="allow", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, protected_namespaces=()
-    )
-
-    promised: ClassVar[frozenset[str]] = frozenset()
-    """One of these fields is there at least, if only as null."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            if cls.promised and not data.keys() & cls.promised:
-                raise ValueError(f"it has no {' or '.join(sorted(cls.promised))}")
-            return {name: value for name, value in data.items() if value is not None}
-        return data
-
-
 class InputDefinition(Reply):
     """A parameter of a workflow. ``constraints`` limit its values: valid_values, invalid_values, equal, regex."""
 
@@ -90,7 +71,7 @@ class InputDefinition(Reply):
     description: str = ""
     default: Any = None
     label: str = ""
-    constraints: DecodedMapping = {}
+    constraints: DecodedMapping = Field(default_factory=dict)
     invisible: bool = False
 
 
@@ -101,7 +82,7 @@ class StateDefinition(Reply):
     type: str = ""
     start: bool = False
     next_state: str = ""
-    actions: list[Any] = []
+    actions: list[Any] = Field(default_factory=list)
 
 
 Inputs = Annotated[dict[str, InputDefinition], BeforeValidator(lambda value: _by_name("parameter_name", value))]
@@ -112,8 +93,8 @@ class Definition(Reply):
     """What a workflow does. ``inputs`` and ``states`` are by name, in whichever form they came."""
 
     agency: str = ""
-    inputs: Inputs = {}
-    states: States = {}
+    inputs: Inputs = Field(default_factory=dict)
+    states: States = Field(default_factory=dict)
     event_defs: Any = None
 
 
@@ -122,9 +103,9 @@ class WorkflowTemplate(Reply):
 
     template_name: str
     description: str = ""
-    states: States = {}
-    inputs: Inputs = {}
-    tags: list[Any] = []
+    states: States = Field(default_factory=dict)
+    inputs: Inputs = Field(default_factory=dict)
+    tags: list[Any] = Field(default_factory=list)
     create_time: Time = None
     last_modify_time: Time = None
 
@@ -141,7 +122,7 @@ class WorkflowTemplatePage(Reply):
     promised = frozenset({"templates", "count"})
 
     count: int | None = None
-    templates: list[WorkflowTemplate] = []
+    templates: list[WorkflowTemplate] = Field(default_factory=list)
     next_start: int | None = None
     is_truncated: bool = False
 
@@ -162,7 +143,7 @@ class WorkflowPage(Reply):
     promised = frozenset({"graphs", "count"})
 
     count: int | None = None
-    graphs: list[Workflow] = []
+    graphs: list[Workflow] = Field(default_factory=list)
     next_start: int | None = None
     is_truncated: bool = False
 
@@ -217,7 +198,7 @@ class ExecutionPage(Reply):
     promised = frozenset({"executions", "count"})
 
     count: int | None = None
-    executions: list[Execution] = []
+    executions: list[Execution] = Field(default_factory=list)
     next_marker: str = ""
     is_truncated: bool = False
 
@@ -242,7 +223,7 @@ class ExecutionInfo(Execution):
     """An execution with its states, and its input decoded."""
 
     start_state: str = ""
-    state_map: StateMap = {}
+    state_map: StateMap = Field(default_factory=dict)
     input: Decoded = None
     output: Decoded = None
     error: Decoded = None
@@ -266,7 +247,7 @@ class TriggerRule(Reply):
 
     id: str = ""
     graph_urn: str = ""
-    events: list[str] = []
+    events: list[str] = Field(default_factory=list)
     prefix: str = ""
     suffix: str = ""
 
@@ -274,7 +255,7 @@ class TriggerRule(Reply):
 class TriggerPolicy(Reply):
     """The rules of a bucket."""
 
-    rules: list[TriggerRule] = []
+    rules: list[TriggerRule] = Field(default_factory=list)
 
 
 class Agency(Reply):
@@ -293,4 +274,4 @@ class Agency(Reply):
 class WorkflowAuthorization(Reply):
     """The agencies that were made for workflows; none before the authorization was opened."""
 
-    agencies: list[Agency] = []
+    agencies: list[Agency] = Field(default_factory=list)
