@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_mlworkflows.clock import Clock
+    from airflow_provider_mlworkflows.clouds.client import Account
     from airflow_provider_mlworkflows.clouds.http import WireReply
     from airflow_provider_mlworkflows.clouds.replies import Refusal
     from airflow_provider_mlworkflows.hooks.base import ConnectionFields
@@ -97,14 +98,7 @@ def huawei_client(
         clock=clock,
     )
     where = Service(service_name, place.endpoint, refusal)
-    return Client(
-        where,
-        account,
-        region=place.region,
-        connectivity=place.extra.connectivity(timeout),
-        patience=patience,
-        clock=clock,
-    )
+    return _client(where, account, place, timeout=timeout, patience=patience, clock=clock)
 
 
 def object_storage_client(
@@ -132,14 +126,14 @@ def object_storage_client(
     )
     in_path = place.extra.obs_path_style or not _may_have_subdomains(place.endpoint)
     where = Service(service_name, place.endpoint, read_storage_refusal, labels_in_path=in_path)
-    return Client(
-        where,
-        account,
-        region=place.region,
-        connectivity=place.extra.connectivity(timeout),
-        patience=patience,
-        clock=clock,
-    )
+    return _client(where, account, place, timeout=timeout, patience=patience, clock=clock)
+
+
+def _client(
+    where: Service, account: Account, place: _Place, *, timeout: float | None, patience: Patience, clock: Clock
+) -> Client:
+    connectivity = place.extra.connectivity(timeout)
+    return Client(where, account, region=place.region, connectivity=connectivity, patience=patience, clock=clock)
 
 
 def _may_have_subdomains(endpoint: str) -> bool:
