@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import floor
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.huawei.aom import AomWorkflowApi
@@ -40,9 +38,12 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.hooks import huawei
 from airflow_provider_mlworkflows.hooks.aom_batches import ListReader
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
+from airflow_provider_mlworkflows.hooks.lists import begun_since
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow_provider_mlworkflows.clouds.client import Client
     from airflow_provider_mlworkflows.clouds.huawei.aom_models import Execution, Workflow
 
@@ -195,10 +196,7 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
 
         :param since: seconds since the epoch, by the service's clock; it tells times in whole milliseconds.
         """
-        listed = yield from self._listed_runs(workflow_id)
-        begun = [(run, run.started_at) for run in listed]
-        recent = [run for run, at in begun if at is None or round(at.timestamp() * 1000) >= floor(since * 1000)]
-        return sorted(recent, key=_age_rank, reverse=True)
+        return begun_since(since, (yield from self._listed_runs(workflow_id)))
 
     @operation
     def find_started_as(self, name: str) -> Steps[Run | None]:
@@ -386,8 +384,3 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
     def _run(self, execution: Execution, ref: RunRef, nodes: WorkflowNodes, *, listed: bool = False) -> Run:
         url = self.execution_url(ref.workflow_id, ref.run_id)
         return self._reader.run(execution, ref, nodes, url=url, listed=listed)
-
-
-def _age_rank(run: Run) -> tuple[bool, float]:
-    """Sorts the newest last, and what has no time after all that have one."""
-    return run.started_at is None, run.started_at.timestamp() if run.started_at else 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.exceptions import (
@@ -13,35 +12,26 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.runs import Run, RunRef
+from airflow_provider_mlworkflows.hooks.lists import Reading, WorkflowLists, by_workflow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_provider_mlworkflows.clouds.operation import Steps
+    from airflow_provider_mlworkflows.runs import Run, RunRef
 
 log = logging.getLogger(__name__)
 
 WEIGHT = 100
 """So many executions in a list cost as much as one request."""
 
-Reading = Run | MLWorkflowsError
 
-
-class ListReader:
+class ListReader(WorkflowLists):
     """Reads executions from their workflow's list where that costs less than to read each, and learns what it costs.
 
     A list has no pages: it holds every execution there ever was, each with its nodes. How many that are is not known
     before it was read; until then they are hoped to be few.
     """
-
-    def __init__(self) -> None:
-        self._costs: dict[str, float] = {}
-
-    def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
-        """Divide refs: those of one workflow together if its list is worth reading, else each by itself."""
-        batches: list[Sequence[RunRef]] = []
-        for group in _by_workflow(refs):
-            batches += [group] if self._is_list_cheaper(group) else [[ref] for ref in group]
-        return batches
 
     def read(
         self, refs: Sequence[RunRef], list_runs: Callable[[str], Steps[list[Run]]]
@@ -52,13 +42,10 @@ class ListReader:
         :param list_runs: reads the list of a workflow.
         """
         readings: dict[RunRef, Reading] = {}
-        for group in _by_workflow(refs):
+        for group in by_workflow(refs):
             if self._is_list_cheaper(group):
                 readings |= yield from self._listed(group, list_runs)
         return readings
-
-    def _is_list_cheaper(self, group: Sequence[RunRef]) -> bool:
-        return self._costs.get(group[0].workflow_id, 1) < len(group)
 
     def _listed(
         self, group: Sequence[RunRef], list_runs: Callable[[str], Steps[list[Run]]]
@@ -78,10 +65,3 @@ class ListReader:
         missing = len(wanted) - len(found)
         self._costs[workflow_id] = 1 + len(listed) // WEIGHT + missing
         return found
-
-
-def _by_workflow(refs: Sequence[RunRef]) -> list[list[RunRef]]:
-    groups: dict[str, list[RunRef]] = {}
-    for ref in dict.fromkeys(refs):
-        groups.setdefault(ref.workflow_id, []).append(ref)
-    return list(groups.values())

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +28,8 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.runs import NewLog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow.sdk import Connection
 
     from airflow_provider_mlworkflows.runs import Run, RunRef, Step

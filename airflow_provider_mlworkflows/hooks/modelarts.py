@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +30,8 @@ from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow_provider_mlworkflows.clouds.client import Client
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, StepExecution
     from airflow_provider_mlworkflows.clouds.operation import Request

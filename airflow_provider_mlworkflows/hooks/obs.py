@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import floor
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.huawei.obs import ObsWorkflowApi
@@ -26,10 +24,13 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.hooks import huawei
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
+from airflow_provider_mlworkflows.hooks.lists import begun_since
 from airflow_provider_mlworkflows.hooks.obs_batches import ListReader
 from airflow_provider_mlworkflows.runs import Run, RunRef, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow_provider_mlworkflows.clouds.client import Client
     from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution
 
@@ -181,9 +182,7 @@ class ObsWorkflowHook(ObsWorkflowApi, RunHook):
             for each in executions
             if each.execution_type.strip().upper() in ("", STARTED_BY_CALL)
         }
-        begun = [(run, run.started_at) for run in found.values()]
-        recent = [run for run, at in begun if at is None or round(at.timestamp() * 1000) >= floor(since * 1000)]
-        return sorted(recent, key=_age_rank, reverse=True)
+        return begun_since(since, found.values())
 
     @operation
     def find_started_with(
@@ -267,8 +266,3 @@ class ObsWorkflowHook(ObsWorkflowApi, RunHook):
 
     def _run(self, execution: Execution, ref: RunRef) -> Run:
         return run_of(execution, ref=ref, url=self.execution_url(ref.workflow_id, ref.run_id))
-
-
-def _age_rank(run: Run) -> tuple[bool, float]:
-    """Sorts the newest last, and what has no time after all that have one."""
-    return run.started_at is None, run.started_at.timestamp() if run.started_at else 0.0

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.clouds.huawei.obs_requests import PAGE_SIZE, marker_after
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, NotFoundError
-from airflow_provider_mlworkflows.runs import Run, RunRef
+from airflow_provider_mlworkflows.hooks.lists import Reading, WorkflowLists, by_workflow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_provider_mlworkflows.clouds.huawei.obs import ObsWorkflowApi
     from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution
     from airflow_provider_mlworkflows.clouds.operation import Steps
+    from airflow_provider_mlworkflows.runs import Run, RunRef
 
-Reading = Run | MLWorkflowsError
 
-
-class ListReader:
+class ListReader(WorkflowLists):
     """Reads executions from their workflow's list where that takes fewer requests, and learns how many it takes.
 
     A list holds every execution there ever was, in no order of time, so its length decides. It is not known before
     it was read; until then a single page is hoped for, and no more pages are read than single reads would cost.
-
     """
-
-    def __init__(self) -> None:
-        self._pages: dict[str, int] = {}
-
-    def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
-        """Divide refs: those of one workflow together if its list is worth reading, else each by itself."""
-        batches: list[Sequence[RunRef]] = []
-        for group in _by_workflow(refs):
-            batches += [group] if self._is_list_cheaper(group) else [[ref] for ref in group]
-        return batches
 
     def read(
         self, api: ObsWorkflowApi, refs: Sequence[RunRef], run_of: Callable[[Execution, RunRef], Run]
@@ -45,7 +34,7 @@ class ListReader:
         :param run_of: an execution of a list in the words of every service.
         """
         readings: dict[RunRef, Reading] = {}
-        for group in _by_workflow(refs):
+        for group in by_workflow(refs):
             if self._is_list_cheaper(group):
                 try:
                     found = yield from self._listed(api, {ref.run_id: ref for ref in group})
@@ -55,9 +44,6 @@ class ListReader:
                 except MLWorkflowsError as error:
                     readings |= dict.fromkeys(group, error)
         return readings
-
-    def _is_list_cheaper(self, group: Sequence[RunRef]) -> bool:
-        return self._pages.get(group[0].workflow_id, 1) < len(group)
 
     def _listed(self, api: ObsWorkflowApi, wanted: dict[str, RunRef]) -> Steps[dict[RunRef, Execution]]:
         workflow_id = next(iter(wanted.values())).workflow_id
@@ -75,12 +61,5 @@ class ListReader:
             marker = marker_after(page, marker)
             if marker is None:
                 break
-        self._pages[workflow_id] = pages
+        self._costs[workflow_id] = pages
         return found
-
-
-def _by_workflow(refs: Sequence[RunRef]) -> list[list[RunRef]]:
-    groups: dict[str, list[RunRef]] = {}
-    for ref in dict.fromkeys(refs):
-        groups.setdefault(ref.workflow_id, []).append(ref)
-    return list(groups.values())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +40,9 @@ from airflow_provider_mlworkflows.hooks.paiflow_batches import BatchReader
 from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import NodeOutput, PipelineRun
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
     from airflow_provider_mlworkflows.clouds.client import Client

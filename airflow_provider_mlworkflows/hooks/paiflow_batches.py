@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import glance_of, is_initialized, run_of
@@ -18,6 +17,8 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.runs import Run, RunRef
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_provider_mlworkflows.clock import Clock
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import RunStatus
