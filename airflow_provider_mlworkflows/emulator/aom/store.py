@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.aom.definitions import (
@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.emulator.aom.definitions import (
 from airflow_provider_mlworkflows.emulator.aom.library import Stored, asks_for_approval, made_id, node_id
 from airflow_provider_mlworkflows.emulator.aom.machine import Execution, ExecutionState, IllegalAction
 from airflow_provider_mlworkflows.emulator.credentials import PROJECT_ID, USER_NAME
+from airflow_provider_mlworkflows.emulator.visibility import Visibility
 
 if TYPE_CHECKING:
     import threading
@@ -78,12 +79,6 @@ class Workflow:
         return {node.name: key for key, node in self.nodes}[name]
 
 
-@dataclass(slots=True)
-class _Stale:
-    state: ExecutionState
-    reads_left: int
-
-
 class Aom:
     """State of the emulated service.
 
@@ -106,7 +101,7 @@ class Aom:
         self.jobs: dict[str, Stored[JobDefinition]] = {}
         self.scripts: dict[str, Stored[ScriptDefinition]] = {}
         self._workflows: dict[str, Workflow] = {}
-        self._stale: dict[str, _Stale] = {}
+        self._visibility: Visibility[ExecutionState] = Visibility(switches)
         self._starts: Counter[str] = Counter()
         self._terminations: Counter[str] = Counter()
 
@@ -360,7 +355,7 @@ class Aom:
         with self._lock:
             workflow = self._workflows[self.execution(execution_id).workflow_id]
             del workflow.executions[execution_id]
-            self._stale.pop(execution_id, None)
+            self._visibility.forget(execution_id)
 
     def delete_workflow(self, key: str) -> None:
         """Forget a workflow given by id or name, and its executions; the API has no such call.
@@ -370,31 +365,24 @@ class Aom:
         """
         with self._lock:
             for execution_id in self._workflows.pop(self.workflow(key).workflow_id).executions:
-                self._stale.pop(execution_id, None)
+                self._visibility.forget(execution_id)
 
     def peek(self, execution: Execution) -> ExecutionState:
         """Return what a reader sees now, without counting a read."""
-        stale = self._stale.get(execution.execution_id)
-        return stale.state if stale is not None else execution.state()
+        return self._visibility.kept(execution.execution_id) or execution.state()
 
     def read(self, execution: Execution) -> ExecutionState:
         """Return what a reader sees, and count the read."""
         execution.clock.read()
         state = self.peek(execution)
-        stale = self._stale.get(execution.execution_id)
-        if stale is not None:
-            stale.reads_left -= 1
-            if stale.reads_left <= 0:
-                del self._stale[execution.execution_id]
+        self._visibility.count_read(execution.execution_id)
         return state
 
     def keep_showing(self, execution: Execution, state: ExecutionState) -> None:
         """Let the next reads show ``state``, that before an action."""
-        if self._switches.visibility_delay > 0:
-            self._stale[execution.execution_id] = _Stale(state, self._switches.visibility_delay)
+        self._visibility.keep(execution.execution_id, state)
 
     def listed(self, workflow: Workflow) -> list[Execution]:
         """Return the executions that lists show, newest first."""
-        lag = timedelta(seconds=self._switches.list_lag)
         known = reversed(workflow.executions.values())
-        return [each for each in known if each.clock.now() - each.created_at >= lag]
+        return [each for each in known if self._visibility.is_listed(each.created_at, each.clock.now())]

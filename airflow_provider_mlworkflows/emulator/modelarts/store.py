@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts import inputs
 from airflow_provider_mlworkflows.emulator.modelarts.machine import Execution
 from airflow_provider_mlworkflows.emulator.modelarts.views import cased, execution_view
+from airflow_provider_mlworkflows.emulator.visibility import Visibility
 
 if TYPE_CHECKING:
     import threading
@@ -69,12 +70,6 @@ class Workflow:
         self.step_ids = {name: self.step_ids.get(name) or str(uuid.uuid4()) for name in names}
 
 
-@dataclass(slots=True)
-class _Stale:
-    view: dict[str, Any]
-    reads_left: int
-
-
 class ModelArts:
     """State of the emulated service.
 
@@ -89,7 +84,7 @@ class ModelArts:
         self._switches = switches
         self._lock = lock
         self._workflows: dict[str, Workflow] = {}
-        self._stale: dict[str, _Stale] = {}
+        self._visibility: Visibility[dict[str, Any]] = Visibility(switches)
 
     @property
     def workflows(self) -> dict[str, Workflow]:
@@ -204,7 +199,7 @@ class ModelArts:
         """Forget a workflow with its executions."""
         with self._lock:
             for execution_id in self._workflows.pop(workflow_id).executions:
-                self._stale.pop(execution_id, None)
+                self._visibility.forget(execution_id)
 
     def delete_execution(self, execution_id: str) -> None:
         """Forget an execution.
@@ -215,7 +210,7 @@ class ModelArts:
         with self._lock:
             workflow = self._workflows[self.execution(execution_id).workflow_id]
             del workflow.executions[execution_id]
-            self._stale.pop(execution_id, None)
+            self._visibility.forget(execution_id)
 
     def force_status(self, execution_id: str, status: str | None, steps: Mapping[str, str] | None = None) -> None:
         """Show a status, and put steps by name into statuses, until an action changes them.
@@ -233,20 +228,20 @@ class ModelArts:
 
     def peek(self, execution: Execution) -> dict[str, Any]:
         """Return what a reader sees now, without counting a read."""
-        stale = self._stale.get(execution.execution_id)
-        if stale is not None:
-            return copy.deepcopy(stale.view)
+        kept = self._visibility.kept(execution.execution_id)
+        if kept is not None:
+            return copy.deepcopy(kept)
         return execution_view(execution, execution.advance(), self._switches)
 
     def is_stale(self, execution: Execution) -> bool:
         """Whether readers still see the state before an action."""
-        return execution.execution_id in self._stale
+        return self._visibility.kept(execution.execution_id) is not None
 
     def shown_status(self, execution: Execution) -> str:
         """Return the status a reader sees now, without counting a read."""
-        stale = self._stale.get(execution.execution_id)
-        if stale is not None:
-            return str(stale.view["status"])
+        kept = self._visibility.kept(execution.execution_id)
+        if kept is not None:
+            return str(kept["status"])
         execution.advance()
         return cased(execution.status, self._switches)
 
@@ -254,22 +249,16 @@ class ModelArts:
         """Return what a reader sees, and count the read."""
         execution.clock.read()
         view = self.peek(execution)
-        stale = self._stale.get(execution.execution_id)
-        if stale is not None:
-            stale.reads_left -= 1
-            if stale.reads_left <= 0:
-                del self._stale[execution.execution_id]
+        self._visibility.count_read(execution.execution_id)
         return view
 
     def keep_showing(self, execution: Execution, view: dict[str, Any]) -> None:
         """Let the next reads show ``view``, the state before an action."""
-        if self._switches.visibility_delay > 0:
-            self._stale[execution.execution_id] = _Stale(view, self._switches.visibility_delay)
+        self._visibility.keep(execution.execution_id, view)
 
     def is_listed(self, execution: Execution) -> bool:
         """Whether lists show an execution yet."""
-        age = execution.clock.now() - execution.created_at
-        return age >= timedelta(seconds=self._switches.list_lag)
+        return self._visibility.is_listed(execution.created_at, execution.clock.now())
 
     def _is_cached(self, execution: Execution, fingerprint: str) -> bool:
         workflow = self._workflows[execution.workflow_id]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.obs import rules
@@ -13,6 +11,7 @@ from airflow_provider_mlworkflows.emulator.obs.errors import Invalid
 from airflow_provider_mlworkflows.emulator.obs.machine import Execution
 from airflow_provider_mlworkflows.emulator.obs.names import graph_of_urn, timestamp
 from airflow_provider_mlworkflows.emulator.obs.views import execution_view, input_text
+from airflow_provider_mlworkflows.emulator.visibility import Visibility
 
 if TYPE_CHECKING:
     import threading
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator.switches import Switches
 
 APICALL, TRIGGERCAL = "APICALL", "TRIGGERCAL"
-
-
-@dataclass(slots=True)
-class _Stale:
-    view: dict[str, Any]
-    reads_left: int
 
 
 class Obs(Catalogue):
@@ -45,7 +38,7 @@ class Obs(Catalogue):
         super().__init__(clock, lock)
         self._switches = switches
         self._executions: dict[str, Execution] = {}
-        self._stale: dict[str, _Stale] = {}
+        self._visibility: Visibility[dict[str, Any]] = Visibility(switches)
         self._started: list[tuple[str, str]] = []
         self._absent: set[tuple[str, str | None]] = set()
 
@@ -148,7 +141,7 @@ class Obs(Catalogue):
         """
         with self._lock:
             del self._executions[execution_name]
-            self._stale.pop(execution_name, None)
+            self._visibility.forget(execution_name)
 
     def force_state(self, execution_name: str, state: str | None, states: Mapping[str, str] | None = None) -> None:
         """Show a literal, and put states by name into statuses, until an action changes them.
@@ -176,9 +169,9 @@ class Obs(Catalogue):
 
     def peek(self, execution: Execution) -> dict[str, Any]:
         """Return what a reader sees now, without counting a read."""
-        stale = self._stale.get(execution.execution_name)
-        if stale is not None:
-            return copy.deepcopy(stale.view)
+        kept = self._visibility.kept(execution.execution_name)
+        if kept is not None:
+            return copy.deepcopy(kept)
         execution.advance()
         return execution_view(execution, self._switches)
 
@@ -186,22 +179,16 @@ class Obs(Catalogue):
         """Return what a reader sees, and count the read."""
         execution.clock.read()
         view = self.peek(execution)
-        stale = self._stale.get(execution.execution_name)
-        if stale is not None:
-            stale.reads_left -= 1
-            if stale.reads_left <= 0:
-                del self._stale[execution.execution_name]
+        self._visibility.count_read(execution.execution_name)
         return view
 
     def keep_showing(self, execution: Execution, view: dict[str, Any]) -> None:
         """Let the next reads show ``view``, the state before an action."""
-        if self._switches.visibility_delay > 0:
-            self._stale[execution.execution_name] = _Stale(view, self._switches.visibility_delay)
+        self._visibility.keep(execution.execution_name, view)
 
     def is_listed(self, execution: Execution) -> bool:
         """Whether lists show an execution yet."""
-        age = execution.clock.now() - execution.started_at
-        return age >= timedelta(seconds=self._switches.list_lag)
+        return self._visibility.is_listed(execution.started_at, execution.clock.now())
 
     def _begin(
         self, graph: Graph, bucket: str, key: str, inputs: Mapping[str, Any] | None, event: str | None

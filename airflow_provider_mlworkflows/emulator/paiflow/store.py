@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ from airflow_provider_mlworkflows.emulator.paiflow import manifest as manifests
 from airflow_provider_mlworkflows.emulator.paiflow import plan
 from airflow_provider_mlworkflows.emulator.paiflow.machine import PipelineRun, RunState
 from airflow_provider_mlworkflows.emulator.paiflow.names import new_id
+from airflow_provider_mlworkflows.emulator.visibility import Visibility
 
 if TYPE_CHECKING:
     import threading
@@ -49,12 +50,6 @@ class Pipeline:
     uuid: str = field(default_factory=lambda: uuid4().hex)
 
 
-@dataclass(slots=True)
-class _Stale:
-    state: RunState
-    reads_left: int
-
-
 class PaiFlow:
     """State of the emulated service.
 
@@ -77,7 +72,7 @@ class PaiFlow:
         self.attempts: dict[str, tuple[NodeAttempt, ...]] = {}
         self._pipelines: dict[str, Pipeline] = {}
         self._runs: dict[str, PipelineRun] = {}
-        self._stale: dict[str, _Stale] = {}
+        self._visibility: Visibility[RunState] = Visibility(switches)
 
     @property
     def pipelines(self) -> dict[str, Pipeline]:
@@ -236,7 +231,7 @@ class PaiFlow:
         """
         with self._lock:
             self._runs[run_id].is_deleted = True
-            self._stale.pop(run_id, None)
+            self._visibility.forget(run_id)
             if not trace:
                 del self._runs[run_id]
 
@@ -256,29 +251,22 @@ class PaiFlow:
 
     def peek(self, run: PipelineRun) -> RunState:
         """Return what a reader sees now, without counting a read."""
-        stale = self._stale.get(run.run_id)
-        return stale.state if stale is not None else run.state()
+        return self._visibility.kept(run.run_id) or run.state()
 
     def read(self, run: PipelineRun) -> RunState:
         """Return what a reader sees, and count the read."""
         run.clock.read()
         state = self.peek(run)
-        stale = self._stale.get(run.run_id)
-        if stale is not None:
-            stale.reads_left -= 1
-            if stale.reads_left <= 0:
-                del self._stale[run.run_id]
+        self._visibility.count_read(run.run_id)
         return state
 
     def keep_showing(self, run: PipelineRun, state: RunState) -> None:
         """Let the next reads show ``state``, that before an action."""
-        if self._switches.visibility_delay > 0:
-            self._stale[run.run_id] = _Stale(state, self._switches.visibility_delay)
+        self._visibility.keep(run.run_id, state)
 
     def is_listed(self, run: PipelineRun) -> bool:
         """Whether lists show a run."""
-        age = run.clock.now() - run.created_at
-        return not run.is_deleted and age >= timedelta(seconds=self._switches.list_lag)
+        return not run.is_deleted and self._visibility.is_listed(run.created_at, run.clock.now())
 
     def _create_run(
         self, manifest: Manifest, fields: dict[str, Any], user_id: str, pipeline: Pipeline | None
