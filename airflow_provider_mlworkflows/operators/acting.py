@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_mlworkflows.choices import checked_choice
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.handling import SETTLE_SECONDS
 from airflow_provider_mlworkflows.operators.starting import StartOperator
 from airflow_provider_mlworkflows.outcomes import step_error, step_facts
 
@@ -57,6 +58,14 @@ class RerunOperator(StartOperator):
         """The run, if it has changed since before the rerun."""
         run = self.hook.get_run(self.ref)
         return run if run.fingerprint != record.before else None
+
+    def _recorded_run(self, record: StartRecord, *, is_cleared: bool) -> Run | None:
+        """The run, once it shows the rerun: an earlier attempt may have ended before it did."""
+        run = super()._recorded_run(record, is_cleared=is_cleared)
+        if run is None or is_cleared or run.fingerprint != record.before:
+            return run
+        is_recent = self.clock.time() - record.intent_at < SETTLE_SECONDS
+        return self.handler.settled(run) if is_recent else run
 
     def repair_run(self, run: Run) -> None:
         """Ask once more."""
