@@ -33,7 +33,9 @@ MISSING_GRACE = 60.0
 """Seconds for which a run may be invisible before it counts as deleted."""
 REFUSED_GRACE = 900.0
 """Seconds for which credentials may be refused, so that a rotated key can be put into the connection."""
-REFUSED_PAUSES = (60.0, 120.0, 300.0)
+REFUSED_PAUSES = (60.0, 240.0, 660.0)
+"""Seconds between two attempts with refused credentials. That makes four until the grace is over, and five in a row
+may get the access key blocked."""
 SLOWEST_POLL = 300.0
 MEMORY_KEY = "mlworkflows_watch"
 """XCom and task state store key under which a watch keeps its memory."""

@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS, Client, Patience
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
     ConfigurationError,
     InvalidInputError,
     MLWorkflowsError,
@@ -262,11 +263,14 @@ class RunHook(BaseHook, Session):
         """Read several runs, with as few requests as the service allows.
 
         :returns: for each ref its run, or the error that concerns this run only.
+        :raises AuthenticationError: at once: the same credentials would be refused for all other runs, too.
         """
         runs: dict[RunRef, Run | MLWorkflowsError] = {}
         for ref in refs:
             try:
                 runs[ref] = yield from self.get_run.steps(ref)
+            except AuthenticationError:
+                raise
             except MLWorkflowsError as error:
                 runs[ref] = error
         return runs

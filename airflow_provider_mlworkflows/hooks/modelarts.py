@@ -19,6 +19,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import discree
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
     BadRequestError,
     InvalidInputError,
     MLWorkflowsError,
@@ -27,6 +28,7 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.hooks import huawei
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
+from airflow_provider_mlworkflows.hooks.lists import by_workflow
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
@@ -193,8 +195,7 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         """
         runs: dict[RunRef, Run | MLWorkflowsError] = {}
         if len(refs) >= WORTH_A_LIST:
-            for workflow_id in dict.fromkeys(ref.workflow_id for ref in refs):
-                wanted = [ref for ref in refs if ref.workflow_id == workflow_id]
+            for wanted in by_workflow(refs):
                 runs |= yield from self._listed_runs_or_error(wanted)
             unsure = {
                 ref: run
@@ -212,6 +213,8 @@ class ModelArtsHook(ModelArtsApi, RunHook):
             return (yield from self._listed_runs(wanted[0].workflow_id, {ref.run_id for ref in wanted}))
         except NotFoundError:
             return {}  # reading them one by one tells what is missing
+        except AuthenticationError:
+            raise  # it concerns everybody
         except MLWorkflowsError as error:
             return dict.fromkeys(wanted, error)
 
@@ -226,11 +229,9 @@ class ModelArtsHook(ModelArtsApi, RunHook):
 
     def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Executions of the same workflow are read together, where that saves requests."""
-        per_workflow: dict[str, list[RunRef]] = {}
-        for ref in refs:
-            per_workflow.setdefault(ref.workflow_id, []).append(ref)
-        listed = [ref for group in per_workflow.values() if len(group) >= WORTH_A_LIST for ref in group]
-        single = [[ref] for group in per_workflow.values() if len(group) < WORTH_A_LIST for ref in group]
+        groups = by_workflow(refs)
+        listed = [ref for group in groups if len(group) >= WORTH_A_LIST for ref in group]
+        single = [[ref] for group in groups if len(group) < WORTH_A_LIST for ref in group]
         return [listed, *single] if listed else list(single)
 
     def _listed_runs(self, workflow_id: str, wanted: set[str]) -> Steps[dict[RunRef, Run]]:

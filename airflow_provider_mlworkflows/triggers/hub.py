@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import Pace, is_refusal
 
 if TYPE_CHECKING:
@@ -124,16 +125,22 @@ class RunHub:
     :param make_hook: makes a hook, which resolves the connection anew.
     :param clock: where time comes from.
     :param jitter: source of random numbers in [0, 1).
+    :param refusals: what is known of the connection's credentials, if other hubs share it.
     """
 
     def __init__(
-        self, make_hook: Callable[[], RunHook], clock: Clock, jitter: Callable[[], float] = random.random
+        self,
+        make_hook: Callable[[], RunHook],
+        clock: Clock,
+        jitter: Callable[[], float] = random.random,
+        refusals: Refusals | None = None,
     ) -> None:
         self._make_hook = make_hook
         self._clock = clock
         self._jitter = jitter
         self._watchers: set[Watcher] = set()
         self._pace = Pace()
+        self._refusals = refusals or Refusals()
         self._hook = make_hook()
         self._hook_born = self._left_at = clock.time()
         self._gate = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -148,7 +155,8 @@ class RunHub:
         key = (service.name, *scope.values())
         hub = hubs.get(key)
         if hub is None:
-            hub = hubs[key] = cls(partial(service.hook, scope, attempts=1, clock=clock), clock)
+            refusals = Refusals.shared(next(iter(scope.values()), None))  # the connection comes first
+            hub = hubs[key] = cls(partial(service.hook, scope, attempts=1, clock=clock), clock, refusals=refusals)
         return hub
 
     @asynccontextmanager
@@ -241,7 +249,7 @@ class RunHub:
         else:
             # Refused for some runs only, the connection works: it is their watchers' business.
             errors = [error for error in errors if not is_refusal(error)]
-        pause = self._pace.after(errors, interval)
+        pause = max(self._pace.after(errors, interval), self._refusals.pause(self._clock.time()))
         return pause if any(isinstance(error, ThrottledError) or is_refusal(error) for error in errors) else 0.0
 
     def hook(self) -> RunHook:
@@ -254,33 +262,43 @@ class RunHub:
         """Read the connection again at the next request."""
         self._hook, self._hook_born = self._make_hook(), self._clock.time()
 
-    async def _read(self, hook: RunHook, batches: Iterable[Sequence[RunRef]]) -> dict[RunRef, Reading]:
+    async def _read(self, hook: RunHook, batches: Sequence[Sequence[RunRef]]) -> dict[RunRef, Reading]:
         """Read batches of runs; their steps may not show."""
-
-        async def read_batch(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
-            async with self._gate:
-                try:
-                    return await hook.get_runs.aio(batch)
-                except MLWorkflowsError as error:
-                    return dict.fromkeys(batch, error)
-
-        readings: dict[RunRef, Reading] = {}
-        for batch in await asyncio.gather(*map(read_batch, batches)):
-            readings |= batch
-        return readings
+        return await self._ask(batches, hook.get_runs.aio)
 
     async def _read_steps(self, refs: Iterable[RunRef]) -> dict[RunRef, Reading]:
         """Read runs one by one, so that their steps show."""
         hook = self.hook()
 
-        async def read_one(ref: RunRef) -> tuple[RunRef, Reading]:
+        async def read_one(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
+            return {ref: await hook.get_run.aio(ref) for ref in batch}
+
+        return await self._ask([[ref] for ref in dict.fromkeys(refs)], read_one)
+
+    async def _ask(
+        self,
+        batches: Sequence[Sequence[RunRef]],
+        call: Callable[[Sequence[RunRef]], Awaitable[Mapping[RunRef, Reading]]],
+    ) -> dict[RunRef, Reading]:
+        """Ask for batches: for the first one alone, because what refuses it would refuse the others, too."""
+
+        async def ask(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
+            if (refusal := self._refusals.current(self._clock.time())) is not None:
+                return dict.fromkeys(batch, refusal)
             async with self._gate:
                 try:
-                    return ref, await hook.get_run.aio(ref)
+                    return await call(batch)
                 except MLWorkflowsError as error:
-                    return ref, error
+                    return dict.fromkeys(batch, error)
 
-        return dict(await asyncio.gather(*map(read_one, dict.fromkeys(refs))))
+        readings: dict[RunRef, Reading] = {}
+        for batch in batches[:1]:
+            async with self._refusals.asking():
+                readings |= await ask(batch)
+                self._refusals.judge(readings.values(), self._clock.time())
+        for answer in await asyncio.gather(*map(ask, batches[1:])):
+            readings |= answer
+        return readings
 
 
 async def _close_clients_of_last_hub(hub: RunHub) -> None:

@@ -28,6 +28,7 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 from airflow_provider_mlworkflows.triggers import hub as hub_module
 from airflow_provider_mlworkflows.triggers.hub import IDLE_LIFETIME, MAX_IN_FLIGHT, RunHub, Watcher
+from airflow_provider_mlworkflows.watching import REFUSED_PAUSES
 from tests.scenarios.clock import ScriptedClock
 from tests.triggers.hub_support import (
     FOREVER,
@@ -268,10 +269,13 @@ async def test_refused_credentials_are_read_again_once_per_tick(clock: ScriptedC
         listeners.watch(runs_of("w", 500))
         await passed(clock, 2000)
     waits = gaps(sky.times())
-    assert waits[:4] == pytest.approx([60, 120, 300, 300])
-    assert waits[4:6] == pytest.approx([30, 30])
+    assert waits[:3] == pytest.approx(REFUSED_PAUSES)
+    assert waits[3:5] == pytest.approx([30, 30])
+    # Whatever refuses one request would refuse the others of its tick, too.
+    assert len([time for time in sky.times() if time < begun + 600]) == 3
+    assert [len(refs) for time, refs in sky.calls if time < begun + 600] == [100] * 3
     # One for the start, one per refused tick, one per ten minutes.
-    assert sky.made <= 1 + 4 + 4
+    assert sky.made <= 1 + 3 + 4
     assert all(isinstance(readings[-1], Run) for readings in listeners.heard.values())
 
 
@@ -335,7 +339,11 @@ async def test_cancelled_watchers_leave_the_request_alone(clock: ScriptedClock) 
         await passed(clock, INTERVAL / 2)
         sky.gate.clear()
         async with asyncio.timeout(10):
-            while sky.in_flight < MAX_IN_FLIGHT:  # noqa: ASYNC110 - set by the hub
+            while sky.in_flight < MAX_IN_FLIGHT:
+                # The first request of a tick goes alone; it is let through, and those that follow are held back.
+                if sky.most_in_flight == 1:
+                    sky.gate.set()
+                    sky.gate.clear()
                 await asyncio.sleep(0)
         await first.leave()
         assert sky.in_flight == MAX_IN_FLIGHT

@@ -1,0 +1,69 @@
+"""What the hubs of one connection tell each other about its credentials.
+
+A service that is called with a wrong secret often enough blocks the access key, for everybody who uses it. So refused
+credentials are tried again rarely, and by one request, however many runs are watched and on however many services.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from airflow_provider_mlworkflows.exceptions import AuthenticationError, NotFoundError, PermissionDeniedError
+from airflow_provider_mlworkflows.runs import Run
+from airflow_provider_mlworkflows.watching import Pace
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
+
+
+class Refusals:
+    """Whether the credentials of a connection are being refused, and until when they are left alone."""
+
+    def __init__(self) -> None:
+        self._error: AuthenticationError | None = None
+        self._quiet_until = 0.0
+        self._pace = Pace()
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    def shared(cls, conn_id: object) -> Refusals:
+        """Those of a connection, one for all hubs of this event loop."""
+        known = _refusals.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+        found = known.get(conn_id)
+        if found is None:
+            found = known[conn_id] = cls()
+        return found
+
+    def current(self, now: float) -> AuthenticationError | None:
+        """The refusal to take for an answer without asking; None to ask."""
+        return self._error if now < self._quiet_until else None
+
+    def pause(self, now: float) -> float:
+        """Seconds until it is time to ask again, 0 if nothing is refused."""
+        return max(0.0, self._quiet_until - now) if self._error is not None else 0.0
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        """Around a request that may be the first one after a refusal: only one such at a time."""
+        if self._error is None:
+            yield
+            return
+        async with self._lock:
+            yield
+
+    def judge(self, readings: Collection[Run | MLWorkflowsError], now: float) -> None:
+        """Learn from answers of the service."""
+        if any(isinstance(reading, Run | NotFoundError | PermissionDeniedError) for reading in readings):
+            self._error, self._quiet_until, self._pace = None, 0.0, Pace()
+            return
+        refused = [reading for reading in readings if isinstance(reading, AuthenticationError)]
+        if refused and self.current(now) is None:
+            self._error = refused[0]
+            self._quiet_until = now + self._pace.after(refused, 0.0)
+
+
+_refusals: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[object, Refusals]] = WeakKeyDictionary()
