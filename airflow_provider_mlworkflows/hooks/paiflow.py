@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import (
     DeclaredInputs,
     Manifest,
     declared_inputs,
+    manifest_documents,
     manifest_text,
 )
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
@@ -36,7 +37,7 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.hooks import alibaba
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
-from airflow_provider_mlworkflows.hooks.paiflow_batches import BatchReader
+from airflow_provider_mlworkflows.hooks.paiflow_batches import BatchReader, checked_chunk_size
 from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
     from airflow_provider_mlworkflows.clouds.client import Client
 
-DEFAULT_CHUNK_SIZE = 50
-"""Runs per batch read. The service does not say how many it takes."""
 LOG_LINES = 50
 CONSOLE = "https://pai.console.aliyun.com/"
 SOURCE_TYPE = "SDK"
@@ -67,8 +66,10 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     :param alibaba_conn_id: Airflow connection of type ``alibaba_mlworkflows`` or ``alibaba_cloud``.
     :param region: overrides the connection's region, e.g. ``cn-hangzhou``.
     :param workspace_id: overrides the connection's workspace.
-    :param chunk_size: runs per batch read; halved for as long as the service finds it too large.
+    :param chunk_size: runs per batch read; halved for as long as the service finds it too large. If None it is
+        ``[mlworkflows] paiflow_chunk_size`` of Airflow's configuration, or else 100.
     :param options: as `RunHook` takes them.
+    :raises InvalidInputError: if the chunk size is less than 1.
     """
 
     conn_name_attr = alibaba.CONN_NAME_ATTR
@@ -83,14 +84,14 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         *,
         region: str | None = None,
         workspace_id: str | None = None,
-        chunk_size: int = DEFAULT_CHUNK_SIZE,
+        chunk_size: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(alibaba_conn_id, **options)
         self.region = region
         self.workspace_id = workspace_id
-        self.chunk_size = chunk_size
-        self._read_logs: set[tuple[str, datetime | None]] = set()
+        self.chunk_size = checked_chunk_size(chunk_size)
+        self._read_logs: set[tuple[str, datetime | None, int]] = set()
 
     @cached_property
     def reader(self) -> BatchReader:
@@ -339,12 +340,14 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         known = dict(cursor)
         lines: list[tuple[str, str]] = []
         for step in leaves(run.steps):
-            end = (step.id, step.updated_at)
+            offset = known.get(step.id, 0)
+            # Watchers of one run share a hook, and each may have got to another line.
+            end = (step.id, step.updated_at, offset)
             if step.started_at is None or end in self._read_logs:
                 continue
-            fresh = yield from self._log_since(run.ref, step, known.get(step.id, 0))
+            fresh = yield from self._log_since(run.ref, step, offset)
             lines += [(step.name, line.rstrip()) for line in fresh]
-            known[step.id] = known.get(step.id, 0) + len(fresh)
+            known[step.id] = offset + len(fresh)
             if not fresh and step.state.is_terminal:
                 self._read_logs.add(end)
         return NewLog(tuple(lines), known)
@@ -383,6 +386,7 @@ def _is_settled(run: PipelineRun) -> bool:
 def _declared_or_unknown(manifest: str) -> DeclaredInputs | None:
     """What a stored pipeline takes; None if its manifest is in a form nobody documented."""
     try:
-        return declared_inputs(manifest)
+        documents = manifest_documents(manifest)
     except InvalidInputError:
         return None
+    return declared_inputs(documents) if "spec" in documents[-1] else None

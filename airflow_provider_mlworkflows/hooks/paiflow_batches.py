@@ -6,10 +6,13 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from airflow.sdk import conf
+
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import glance_of, is_initialized, run_of
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     BadRequestError,
+    InvalidInputError,
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
@@ -26,9 +29,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DEFAULT_CHUNK_SIZE = 100
+"""Runs per batch read. The service does not say how many it takes; each request costs more than many runs."""
+CHUNK_SIZE_SETTING = ("mlworkflows", "paiflow_chunk_size")
+"""Section and name of another number in Airflow's configuration."""
+
 _TOO_LARGE = re.compile(r"too\s*(many|large|long|big)|exceed|limit|maxim", re.IGNORECASE)
 
 Reading = Run | MLWorkflowsError
+
+
+def checked_chunk_size(wanted: int | None) -> int:
+    """The runs per batch read that somebody wants, or that are configured.
+
+    :raises InvalidInputError: if there would be none.
+    """
+    size = conf.getint(*CHUNK_SIZE_SETTING, fallback=DEFAULT_CHUNK_SIZE) if wanted is None else wanted
+    if size < 1:
+        raise InvalidInputError(f"A batch read takes at least 1 run, not {size}; correct paiflow_chunk_size.")
+    return size
 
 
 class BatchReader:
@@ -46,6 +65,7 @@ class BatchReader:
         self._clock = clock
         self._url_of = url_of
         self._created: dict[str, float] = {}
+        self._told_of_denial = False
 
     def chunks(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Divide refs into groups of the chunk size."""
@@ -68,7 +88,9 @@ class BatchReader:
             try:
                 readings |= yield from self._statuses(chunk)
             except PermissionDeniedError as error:
-                log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
+                if not self._told_of_denial:
+                    log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
+                self._told_of_denial = True
                 readings |= yield from self._one_by_one(chunk)
             except (BadRequestError, NotFoundError) as error:
                 if len(chunk) == 1:

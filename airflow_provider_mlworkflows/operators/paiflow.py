@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,18 @@ from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
 
 if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+
     from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
     from airflow_provider_mlworkflows.operators.starting import StartRecord
     from airflow_provider_mlworkflows.runs import Run
 
 SCOPE_FIELDS = ("alibaba_conn_id", "region", "workspace_id")
+_REFERENCE = re.compile(r"\{\{(\s*(?:inputs|pipelines|item)\b[^{}]*)\}\}")
+"""A pipeline's own reference. Jinja writes its expressions in the same way, but knows none of these names."""
+_VEILED = re.compile("\x02([^\x02\x03]*)\x03")
+_NO_FILE = "\x03"
 
 
 class PaiFlowStartPipelineOperator(StartOperator):
@@ -26,7 +34,8 @@ class PaiFlowStartPipelineOperator(StartOperator):
     operator's own, by which a later attempt finds it.
 
     :param pipeline_id: a stored pipeline; either this or ``manifest``.
-    :param manifest: a pipeline as YAML text, as a mapping, or as the name of a templated ``.yaml`` file.
+    :param manifest: a pipeline as YAML text, as a mapping, or as the name of a templated ``.yaml`` file. Its own
+        references, such as ``{{inputs.parameters.table}}``, reach the service as they are.
     :param parameters: ``{name: value}``; each must be declared by the pipeline.
     :param artifacts: ``{name: value}``; likewise.
     :param run_name: name of the run; the service makes one up if None.
@@ -84,6 +93,27 @@ class PaiFlowStartPipelineOperator(StartOperator):
         self.region = region
         self.workspace_id = workspace_id
 
+    def render_template(
+        self,
+        content: Any,
+        context: Context,
+        jinja_env: jinja2.Environment | None = None,
+        seen_oids: set[int] | None = None,
+    ) -> Any:
+        """Render Airflow's templates, and leave a pipeline's own references alone, which look the same."""
+        if isinstance(content, str):
+            content = _REFERENCE.sub("\x02\\1\x03", self._source_of(content, jinja_env or self.get_template_env()))
+            return _unveiled(super().render_template(content, context, jinja_env, seen_oids))
+        return super().render_template(content, context, jinja_env, seen_oids)
+
+    def _source_of(self, text: str, jinja_env: jinja2.Environment) -> str:
+        """The text to render: of the manifest's file, if it names one. A value such as ``conf.yaml`` names none."""
+        if not text.endswith(tuple(self.template_ext)):
+            return text
+        if text is not self.manifest or jinja_env.loader is None:
+            return text + _NO_FILE
+        return jinja_env.loader.get_source(jinja_env, text)[0]
+
     @property
     def started_workflow(self) -> str:
         """The stored pipeline, "" for a manifest."""
@@ -118,6 +148,15 @@ class PaiFlowStartPipelineOperator(StartOperator):
     def repair_run(self, run: Run) -> None:
         """Run the failed nodes again, with the arguments that the run was created with (RerunPipelineRun)."""
         self.hook.repair_run(run)
+
+
+def _unveiled(rendered: Any) -> Any:
+    """What was rendered, perhaps as a native object, with the pipeline's references as they were."""
+    if isinstance(rendered, str):
+        return _VEILED.sub(r"{{\1}}", rendered).removesuffix(_NO_FILE)
+    if isinstance(rendered, dict):
+        return {key: _unveiled(value) for key, value in rendered.items()}
+    return [_unveiled(value) for value in rendered] if isinstance(rendered, list) else rendered
 
 
 class PaiFlowRerunOperator(RerunOperator):

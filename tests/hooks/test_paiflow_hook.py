@@ -165,7 +165,7 @@ class Statuses:
 
 class TestGetRuns:
     @pytest.mark.parametrize(
-        ("options", "sizes"), [({"chunk_size": 50}, [50] * 20), ({"chunk_size": 300}, [300, 300, 300, 100])]
+        ("options", "sizes"), [({}, [100] * 10), ({"chunk_size": 300}, [300, 300, 300, 100])]
     )
     def test_a_thousand_in_as_many_requests_as_there_are_chunks(self, options: Answers, sizes: list[int]) -> None:
         service = Statuses()

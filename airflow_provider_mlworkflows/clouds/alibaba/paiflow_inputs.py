@@ -155,7 +155,7 @@ def options_text(options: Mapping[str, Any] | str | None) -> str | None:
         return json.dumps(plain("The options", options), ensure_ascii=False, separators=(",", ":"))
     try:
         data = json.loads(options)
-    except ValueError:
+    except (ValueError, TypeError):
         data = None
     if not isinstance(data, dict):
         raise InvalidInputError("The options should be a mapping, or the JSON text of one.")

@@ -50,8 +50,10 @@ def manifest_documents(manifest: Manifest) -> list[dict[str, Any]]:
         documents = parsed("The manifest", manifest)
     elif isinstance(manifest, Mapping):
         documents = [plain("The manifest", manifest)]
-    else:
+    elif isinstance(manifest, Sequence):
         documents = [plain("The manifest", document) for document in manifest]
+    else:
+        raise InvalidInputError(f"The manifest should be YAML text or a mapping, not {type(manifest).__name__}.")
     if not documents:
         raise InvalidInputError("The manifest is empty.")
     for document in documents:
@@ -72,10 +74,11 @@ def declared_inputs(manifest: Manifest) -> DeclaredInputs:
 
 def _inputs_of(document: Mapping[str, Any]) -> DeclaredInputs:
     inputs = _mapping(_mapping(document.get("spec")).get("inputs"))
-    return DeclaredInputs(
-        {item["name"]: item for item in _items(inputs.get("parameters")) if "name" in item},
-        {item["name"]: item for item in _items(inputs.get("artifacts")) if "name" in item},
-    )
+    return DeclaredInputs(_by_name(inputs.get("parameters")), _by_name(inputs.get("artifacts")))
+
+
+def _by_name(inputs: object) -> dict[str, Mapping[str, Any]]:
+    return {item["name"]: item for item in _items(inputs) if isinstance(item.get("name"), str)}
 
 
 def _check_entry(document: Mapping[str, Any]) -> None:
@@ -95,9 +98,10 @@ def _check_entry(document: Mapping[str, Any]) -> None:
 def _check_spec(document: Mapping[str, Any], where: str) -> None:
     """Check the steps of a pipeline, and of those among them that are pipelines themselves."""
     spec = _mapping(document.get("spec"))
-    if not isinstance(spec.get("pipelines", []), list):
-        raise InvalidInputError(f"The spec.pipelines of {where} should be a list of steps.")
     steps = _items(spec.get("pipelines"))
+    if len(steps) != _length(spec.get("pipelines")):
+        raise InvalidInputError(f"The spec.pipelines of {where} should be a list of steps, each of them a mapping.")
+    _check_inputs(spec, where)
     names = [_name_of(step) for step in steps]
     for name in names:
         if names.count(name) > 1:
@@ -110,12 +114,25 @@ def _check_spec(document: Mapping[str, Any], where: str) -> None:
             _check_spec(step, f"step {name!r}")
 
 
+def _check_inputs(spec: Mapping[str, Any], where: str) -> None:
+    inputs = spec.get("inputs") or {}
+    for kind in ("parameters", "artifacts"):
+        declared = inputs.get(kind) if isinstance(inputs, Mapping) else inputs
+        if len(_by_name(declared)) != _length(declared):
+            raise InvalidInputError(
+                f"The spec.inputs.{kind} of {where} should be a list of mappings, each with a name of its own."
+            )
+
+
 def _check_references(
     name: str, spec: Mapping[str, Any], names: Sequence[str], inputs: DeclaredInputs, where: str
 ) -> None:
     outer = {key: value for key, value in spec.items() if key != "pipelines"}
     texts = list(_texts(outer))
-    wanted = [str(each) for each in spec.get("dependencies") or ()]
+    dependencies = spec.get("dependencies") or []
+    if not isinstance(dependencies, list):
+        raise InvalidInputError(f"The dependencies of step {name!r} should be a list of steps, not {dependencies!r}.")
+    wanted = [str(each) for each in dependencies]
     wanted += [found for text in texts for found in _STEP_REFERENCE.findall(text)]
     for step in wanted:
         if step not in names and "pipelines" not in spec:
@@ -152,6 +169,11 @@ def _name_of(document: Mapping[str, Any]) -> str:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _length(value: object) -> int:
+    """How many items a list has; of nothing none, and of anything else a number that no list has."""
+    return len(value) if isinstance(value, list) else 0 if value is None else -1
 
 
 def _items(value: object) -> list[Mapping[str, Any]]:

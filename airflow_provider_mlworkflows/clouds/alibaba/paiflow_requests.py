@@ -75,6 +75,16 @@ def checked_id(what: str, value: object) -> str:
     raise InvalidInputError(f"{what} {value!r} is not an id.")
 
 
+def checked_ids(what: str, values: Iterable[object]) -> list[str]:
+    """Several ids.
+
+    :raises InvalidInputError: if one of them is none, or they are a single text.
+    """
+    if isinstance(values, str):
+        raise InvalidInputError(f"{what} should be a list of ids, not the text {values!r}.")
+    return [checked_id(what, value) for value in values]
+
+
 def checked_choice(what: str, value: str | None, choices: Iterable[str]) -> str | None:
     """One of the given words, or None.
 

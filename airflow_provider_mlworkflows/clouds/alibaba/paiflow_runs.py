@@ -24,6 +24,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_requests import (
     call,
     checked_choice,
     checked_id,
+    checked_ids,
     checked_number,
     checked_order,
     pages,
@@ -160,7 +161,7 @@ def _page(
             "Name": name,
             "Status": status,
             "PipelineRunId": run_id,
-            "PipelineIds": ",".join(checked_id("pipeline_ids", each) for each in pipeline_ids) or None,
+            "PipelineIds": ",".join(checked_ids("pipeline_ids", pipeline_ids)) or None,
             "SourceType": checked_choice("source_type", source_type, SOURCE_TYPES),
             "SourceId": source_id,
             "UserId": user_id,
@@ -235,7 +236,7 @@ def iter_pipeline_runs(
     order: str | None = None,
 ) -> Pages[PipelineRun]:
     """All runs, page after page (ListPipelineRuns); parameters as in `list_pipeline_runs`."""
-    wanted = tuple(pipeline_ids)
+    wanted = checked_ids("pipeline_ids", pipeline_ids)
     yield from pages(
         lambda number: _page(
             name=name,
@@ -261,7 +262,7 @@ def list_pipeline_runs_status(
     _: Session,
     *,
     run_ids: Iterable[str] = (),
-    nodes: Iterable[tuple[str, str]] = (),
+    nodes: Iterable[tuple[str, str] | Mapping[str, str]] = (),
     workspace_id: str | None = None,
     output_type: str | None = None,
 ) -> Request[RunsStatus]:
@@ -270,16 +271,14 @@ def list_pipeline_runs_status(
     What does not exist or may not be seen is absent from the answer; a deleted run says so.
 
     :param run_ids: runs.
-    :param nodes: ``(run id, node id)`` pairs. If there are any, the service looks at them alone.
+    :param nodes: ``(run id, node id)`` pairs, or the service's own ``{"PipelineRunId": ..., "NodeId": ...}``. If
+        there are any, the service looks at them alone.
     :param workspace_id: digits; the connection's if None.
     :param output_type: outputs to show too: ``Model``, ``DataSet``, ``Metrics`` or ``ModelEvaluation``.
     :raises InvalidInputError: before anything is sent, if an argument cannot be right.
     """
-    runs = [checked_id("run_ids", each) for each in run_ids]
-    pairs = [
-        {"PipelineRunId": checked_id("nodes", run_id), "NodeId": checked_id("nodes", node_id)}
-        for run_id, node_id in nodes
-    ]
+    runs = checked_ids("run_ids", run_ids)
+    pairs = [_run_and_node(each) for each in nodes]
     if not runs and not pairs:
         raise InvalidInputError("There are neither run_ids nor nodes to ask for.")
     return call(
@@ -296,6 +295,14 @@ def list_pipeline_runs_status(
         account_fields=IN_WORKSPACE,
         safe=True,
     )
+
+
+def _run_and_node(pair: object) -> dict[str, str]:
+    names = ("PipelineRunId", "NodeId")
+    ids = [pair.get(name) for name in names] if isinstance(pair, Mapping) else pair
+    if not isinstance(ids, list | tuple) or len(ids) != len(names):
+        raise InvalidInputError(f"nodes should be pairs of a run's and a node's id, not {pair!r}.")
+    return dict(zip(names, checked_ids("nodes", ids), strict=True))
 
 
 @operation

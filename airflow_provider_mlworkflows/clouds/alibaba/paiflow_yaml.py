@@ -41,6 +41,10 @@ def parsed(what: str, text: str) -> list[Any]:
         return [document for document in yaml.safe_load_all(text) if document is not None]
     except yaml.YAMLError as error:
         raise InvalidInputError(f"{what} is not valid YAML: {_where(error)}.") from None
+    except ValueError as error:  # of a date that does not exist
+        raise InvalidInputError(f"{what} is not valid YAML: {error}.") from None
+    except RecursionError:
+        raise InvalidInputError(f"{what} is nested too deeply.") from None
 
 
 def _where(error: yaml.YAMLError) -> str:

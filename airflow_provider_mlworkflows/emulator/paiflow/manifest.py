@@ -132,8 +132,8 @@ def _check_document(document: Any, where: str) -> None:  # whatever YAML holds
             raise ManifestError(f"{where}: metadata.{name} must be a text")
     inputs = spec.get("inputs") or {}
     for kind in ("parameters", "artifacts"):
-        listed = inputs.get(kind) if isinstance(inputs, dict) else inputs
-        if not are_named(listed or []):
+        listed = inputs.get(kind) if isinstance(inputs, dict) else None
+        if not isinstance(inputs, dict) or not are_named(listed or []):
             raise ManifestError(f"{where}: spec.inputs.{kind} must be a list of mappings with a name")
     if not isinstance(spec.get("pipelines") or [], list):
         raise ManifestError(f"{where}: spec.pipelines must be a list")

@@ -1,0 +1,172 @@
+"""What the operators of PAIFlow and its trigger do beside what the scenario table shows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from airflow.sdk import DAG
+
+from airflow_provider_mlworkflows.emulator import (
+    LogLine,
+    NodeAttempt,
+    NodeDefinition,
+    PipelineDefinition,
+    phases,
+)
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
+from airflow_provider_mlworkflows.operators.paiflow import PaiFlowStartPipelineOperator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.harness.results import TaskResult
+    from tests.support import Bench
+
+CHAIN = "pipeline-emulatorchain00001"
+MANIFEST = dedent(
+    """\
+    apiVersion: core/v1
+    metadata: {provider: "1557702098194904", identifier: made_by_dag, version: v1, name: made-by-dag}
+    spec:
+      inputs:
+        parameters:
+        - {name: table, type: String, value: "events_{{ dag_run.conf.get('suffix', 'all') }}"}
+      pipelines:
+      - apiVersion: core/v1
+        metadata: {provider: pai, identifier: data_source, version: v1, name: data-source}
+        spec:
+          arguments:
+            parameters:
+            - {name: inputTableName, from: "{{inputs.parameters.table}}"}
+            - {name: path, value: "conf/{{ item }}.yaml"}
+          withItems: [a, b]
+      - apiVersion: core/v1
+        metadata: {provider: pai, identifier: type_transform, version: v1, name: cast}
+        spec:
+          arguments:
+            artifacts:
+            - {name: inputTable, from: "{{pipelines.data-source.outputs.artifacts.outputTable}}"}
+          when: "{{ inputs.parameters.table }} != none"
+    """
+)
+SENT = yaml.safe_load(MANIFEST.replace("{{ dag_run.conf.get('suffix', 'all') }}", "all"))
+LINE = re.compile(r"\[(?:first|second)\] (\w+ line \d+)")
+
+
+def start_operator(**arguments: Any) -> PaiFlowStartPipelineOperator:
+    return PaiFlowStartPipelineOperator(**{"task_id": "train", "poll_interval": 10.0, **arguments})
+
+
+def submitted(bench: Bench) -> Any:
+    """The manifest of the only run."""
+    (run,) = bench.emulator.paiflow.runs.values()
+    return yaml.safe_load(run.fields["PipelineManifest"])
+
+
+class TestManifest:
+    @pytest.mark.parametrize(
+        "manifest", [MANIFEST, yaml.safe_load(MANIFEST), f"{{% raw %}}{MANIFEST}{{% endraw %}}"],
+        ids=["text", "mapping", "raw"],
+    )  # fmt: skip
+    def test_airflows_templates_are_rendered_and_the_pipelines_own_references_are_not(
+        self, modelarts: Bench, manifest: Any
+    ) -> None:
+        result = modelarts.airflow.run_to_end(start_operator(manifest=manifest))
+        assert result.state == "success", result.log
+        raw = isinstance(manifest, str) and manifest.startswith("{%")
+        assert submitted(modelarts) == (yaml.safe_load(MANIFEST) if raw else SENT)
+
+    def test_rendered_as_native_objects(self, modelarts: Bench) -> None:
+        with DAG("native", schedule=None, render_template_as_native_obj=True):
+            operator = start_operator(manifest=json.dumps(yaml.safe_load(MANIFEST)))
+        result = modelarts.airflow.run_to_end(operator)
+        assert result.state == "success", result.log
+        assert submitted(modelarts) == SENT
+
+    def test_the_manifest_may_be_a_templated_file(self, modelarts: Bench, tmp_path: Path) -> None:
+        (tmp_path / "train.yaml").write_text(MANIFEST)
+        with DAG("of_file", schedule=None, template_searchpath=str(tmp_path)):
+            operator = start_operator(manifest="train.yaml")
+        result = modelarts.airflow.run_to_end(operator)
+        assert result.state == "success", result.log
+        assert submitted(modelarts) == SENT
+
+    def test_a_parameter_that_ends_like_a_file_is_none(self, modelarts: Bench) -> None:
+        pipeline = modelarts.emulator.paiflow.add_pipeline(
+            PipelineDefinition("p", [NodeDefinition("a")], parameters=[{"name": "config", "type": "String"}])
+        )
+        operator = start_operator(
+            pipeline_id=pipeline.pipeline_id, parameters={"config": "{{ dag_run.conf.get('x', 'oss://b/x') }}.yaml"}
+        )
+        result = modelarts.airflow.run_to_end(operator)
+        assert result.state == "success", result.log
+        (run,) = modelarts.emulator.paiflow.runs.values()
+        assert "oss://b/x.yaml" in run.fields["Arguments"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ({"manifest": MANIFEST, "pipeline_id": CHAIN}, "either a pipeline_id or a manifest"),
+            ({}, "either a pipeline_id or a manifest"),
+            ({"manifest": 5}, "YAML text or a mapping, not int"),
+            ({"manifest": MANIFEST + "since: 2026-02-30\n"}, "day is out of range"),
+            ({"manifest": "[" * 5000}, "nested too deeply"),
+            ({"manifest": MANIFEST, "parameters": {"tabel": "x"}}, "Did you mean 'table'?"),
+        ],
+    )
+    def test_what_cannot_be_right_is_told_before_anything_is_sent(
+        self, modelarts: Bench, arguments: dict[str, Any], words: str
+    ) -> None:
+        result = modelarts.airflow.run_to_end(start_operator(**arguments))
+        assert isinstance(result.error, InvalidInputError), repr(result.error)
+        assert words in str(result.error)
+        assert modelarts.requests == []
+
+
+def add_talkative_pipeline(bench: Bench) -> str:
+    """Two nodes, one after the other, each of which writes 250 lines within 300 seconds."""
+    log = tuple(LogLine(number * 1.2, f"{{node}} line {number}") for number in range(250))
+    attempt = NodeAttempt(phases(("Starting", 2), ("Running", 300), "Succeeded"), log)
+    nodes = [NodeDefinition("first", (), (attempt,)), NodeDefinition("second", ("first",), (attempt,))]
+    return bench.emulator.paiflow.add_pipeline(PipelineDefinition("talkative", nodes)).pipeline_id
+
+
+class TestStreamedLogs:
+    def expect_each_line_once(self, *logs: str) -> None:
+        shown = Counter(line for log in logs for line in LINE.findall(log))
+        assert {line for line, times in shown.items() if times > 1} == set()
+        assert len(shown) == 500
+
+    def test_on_a_worker(self, modelarts: Bench) -> None:
+        operator = start_operator(pipeline_id=add_talkative_pipeline(modelarts), stream_logs=True)
+        result = modelarts.airflow.run(operator)
+        assert result.state == "success", result.log
+        self.expect_each_line_once(result.log)
+
+    def test_across_deferral_and_restarts_of_the_triggerer(self, modelarts: Bench) -> None:
+        operator = start_operator(pipeline_id=add_talkative_pipeline(modelarts), stream_logs=True, deferrable=True)
+        deferred = modelarts.airflow.run(operator)
+        logs = [deferred.log, *(self.cut_short(modelarts) for _ in range(5))]
+        outcome = modelarts.airflow.run_trigger()
+        resumed: TaskResult = modelarts.airflow.resume(operator, outcome.payload)
+        assert resumed.state == "success", resumed.log
+        assert all(LINE.search(log) for log in logs[1:])
+        self.expect_each_line_once(*logs, outcome.unmasked_log, resumed.log)
+
+    def cut_short(self, bench: Bench) -> str:
+        """The log of a trigger whose triggerer is shut down after some lines."""
+
+        async def live() -> str:
+            async with bench.airflow.start_trigger() as trigger:
+                await trigger.wait_until_logged(" line ")
+                await trigger.shut_down()
+                return trigger.log.unmasked
+
+        return asyncio.run(live())
