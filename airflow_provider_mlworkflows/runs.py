@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -127,5 +128,13 @@ class Run:
     @property
     def fingerprint(self) -> int:
         """Differs between two reads if the service showed a change between them; the same in every process."""
-        steps = ((step.id, step.status, step.attempt, str(step.updated_at)) for step in self.steps)
-        return crc32(repr((self.status, self.state.value, *steps)).encode())
+        steps = tuple((step.id, step.status, step.attempt, str(step.updated_at)) for step in self.steps)
+        return _crc_of(self.status, self.state, steps) if steps else _bare_crc(self.status, self.state)
+
+
+def _crc_of(status: str, state: RunState, steps: tuple[tuple[object, ...], ...] = ()) -> int:
+    return crc32(repr((status, state.value, *steps)).encode())
+
+
+# Of a thousand watched runs most show the same few words and no steps.
+_bare_crc = lru_cache(_crc_of)

@@ -35,6 +35,7 @@ from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,10 @@ class Request(Generic[T]):
     def __iter__(self) -> Generator[Request[Any], Any, T]:
         answer: T = yield self
         return answer
+
+    def read_as(self, reply: type[R]) -> Request[R]:
+        """The same request, with its answer read as something else."""
+        return cast("Request[R]", replace(self, reply=reply))
 
     def filled(self, account_params: Mapping[str, str]) -> Self:
         """The request with what the account supplies.

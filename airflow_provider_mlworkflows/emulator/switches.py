@@ -55,7 +55,7 @@ class Switches:
     service_codes: Literal["numeric", "words"] = _switch(
         "numeric", "error codes of the service behind the gateway: nine digits or words (PAIFlow)"
     )
-    batch_cap: int = _switch(50, "most ids in one batch read; more are refused (PAIFlow)")
+    batch_cap: int = _switch(100, "most ids in one batch read; more are refused (PAIFlow)")
     missing_in_batch: Literal["absent", "refused"] = _switch(
         "absent", "ids in a batch read that nobody knows: left out of the reply, or the whole call refused (PAIFlow)"
     )

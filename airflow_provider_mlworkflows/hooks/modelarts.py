@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk.log import amask_secret, mask_secret
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts import ModelArtsApi
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_glances import ExecutionGlance, ExecutionGlances
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     Inputs,
     data_requirement_items,
@@ -16,7 +17,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import discreet, secrets_of
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, glance_of, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -239,15 +240,16 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         found: dict[RunRef, Run] = {}
         offset = 0
         for _ in range(1 + ceil(len(wanted) / PAGE_SIZE)):
-            page = yield from self.list_executions.steps(
+            listing = self.list_executions.steps(
                 workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
             )
-            for execution in page.items:
+            page = (yield from next(listing).read_as(ExecutionGlances)).items or []
+            for execution in page:
                 if execution.execution_id in wanted:
                     run = self._run(execution, workflow_id)
                     found[run.ref] = run
-            offset += len(page.items)
-            if len(found) == len(wanted) or not page.items:
+            offset += len(page)
+            if len(found) == len(wanted) or not page:
                 break
         return found
 
@@ -386,6 +388,8 @@ class ModelArtsHook(ModelArtsApi, RunHook):
             return ""
         return f"{CONSOLE}?region={self.client.region}#/workflow/{workflow_id}/execution/{execution_id}"
 
-    def _run(self, execution: Execution, workflow_id: str) -> Run:
+    def _run(self, execution: Execution | ExecutionGlance, workflow_id: str) -> Run:
         url = self.execution_url(workflow_id, execution.execution_id)
+        if isinstance(execution, ExecutionGlance):
+            return glance_of(execution, console_url=url, workflow_id=workflow_id)
         return run_of(execution, console_url=url, workflow_id=workflow_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import conf
 
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import RunGlance, RunGlances
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import glance_of, is_initialized, run_of
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_mlworkflows.clock import Clock
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
-    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import RunStatus
     from airflow_provider_mlworkflows.clouds.operation import Steps
 
 log = logging.getLogger(__name__)
@@ -74,9 +74,8 @@ class BatchReader:
     def read(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """For each ref its run without steps, or the error that concerns it (ListPipelineRunsStatus).
 
-        A chunk that is refused as too large is halved, and so are all later ones. One that is refused for another
-        reason is halved until the run is found that it is refused for. What is absent from the answer is read by
-        itself (GetPipelineRun).
+        A chunk that is refused is halved. If it was too large, so are all later ones; otherwise it is halved until the
+        run is found that it is refused for. What is absent from the answer is read by itself (GetPipelineRun).
         """
         readings: dict[RunRef, Reading] = {}
         pending = self.chunks(refs)
@@ -93,40 +92,53 @@ class BatchReader:
                 self._told_of_denial = True
                 readings |= yield from self._one_by_one(chunk)
             except (BadRequestError, NotFoundError) as error:
-                if len(chunk) == 1:
-                    readings |= yield from self._one_by_one(chunk)
+                if len(chunk) > 1:
+                    readings |= yield from self._in_halves(chunk, error)
                 else:
-                    pending[:0] = self._halves(chunk, error)
+                    readings |= yield from self._one_by_one(chunk)
             except MLWorkflowsError as error:
                 readings |= dict.fromkeys(chunk, error)
         return readings
 
-    def _halves(self, chunk: Sequence[RunRef], error: ApiError) -> list[Sequence[RunRef]]:
+    def _in_halves(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
         half = (len(chunk) + 1) // 2
         if error.status in (413, 414) or _TOO_LARGE.search(f"{error.code} {error}"):
-            self.chunk_size = min(self.chunk_size, half)
-            log.warning("%d runs in one read are too many; asking for %d. %s", len(chunk), self.chunk_size, error)
-        return [chunk[:half], chunk[half:]]
-
-    def _statuses(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
-        answer = yield from self.api.list_pipeline_runs_status.steps(run_ids=dict.fromkeys(ref.run_id for ref in refs))
-        found = {status.pipeline_run_id: status for status in answer.pipeline_runs}
-        readings: dict[RunRef, Reading] = {}
-        for ref in refs:
-            status = found.get(ref.run_id)
-            readings[ref] = yield from (self._brief(ref) if status is None else self._glance(ref, status))
+            self._shrink(half, error)
+        readings = yield from self.read(chunk[:half])
+        readings |= yield from self.read(chunk[half:])
+        if all(isinstance(reading, Run) for reading in readings.values()):
+            # None of the runs is at fault, so there were too many, in whatever words that was said.
+            self._shrink(half, error)
         return readings
 
-    def _glance(self, ref: RunRef, status: RunStatus) -> Steps[Reading]:
-        """A run as the batch read shows it, which does not tell how long it has been waiting for its start."""
-        if status.is_deleted:
-            return NotFoundError(f"PAIFlow says that run {ref.run_id} has been deleted.", status=200)
-        if not is_initialized(status.status):
+    def _shrink(self, size: int, error: ApiError) -> None:
+        if size < self.chunk_size:
+            log.warning("%d runs in one read are too many; asking for %d. %s", self.chunk_size, size, error)
+            self.chunk_size = size
+
+    def _statuses(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
+        run_ids = dict.fromkeys(ref.run_id for ref in refs)
+        answer = yield from next(self.api.list_pipeline_runs_status.steps(run_ids=run_ids)).read_as(RunGlances)
+        found = {glance.pipeline_run_id: glance for glance in answer.pipeline_runs or ()}
+        readings: dict[RunRef, Reading] = {}
+        for ref in refs:
+            glance = found.get(ref.run_id)
+            if glance is None:
+                readings[ref] = yield from self._brief(ref)
+            elif glance.is_deleted:
+                readings[ref] = NotFoundError(f"PAIFlow says that run {ref.run_id} has been deleted.", status=200)
+            elif is_initialized(glance.status or "") and ref.run_id not in self._created:
+                # A glance does not tell how long a run has been waiting for its start.
+                readings[ref] = yield from self._brief(ref)
+            else:
+                readings[ref] = self._seen(ref, glance)
+        return readings
+
+    def _seen(self, ref: RunRef, glance: RunGlance) -> Run:
+        if not is_initialized(glance.status or ""):
             self._created.pop(ref.run_id, None)
-        elif ref.run_id not in self._created:
-            return (yield from self._brief(ref))
         url = self._url_of(ref.run_id, "")
-        return glance_of(status, ref=ref, url=url, now=self._clock.time(), created=self._created.get(ref.run_id))
+        return glance_of(glance, ref=ref, url=url, now=self._clock.time(), created=self._created.get(ref.run_id))
 
     def _one_by_one(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         readings: dict[RunRef, Reading] = {}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import Node, NodeOutput, PipelineRun, RunStatus
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import Node, NodeOutput, PipelineRun, RunGlance
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
     failed_leaves,
@@ -173,8 +173,8 @@ class TestSteps:
 
 
 def test_a_glance() -> None:
-    status = RunStatus.model_validate({"PipelineRunId": RUN, "Status": "Running", "Name": "n"})
-    run = glance_of(status, ref=REF, url="u", now=NOON, created=None)
+    glance = RunGlance.model_validate({"PipelineRunId": RUN, "Status": "Running", "Name": "n"})
+    run = glance_of(glance, ref=REF, url="u", now=NOON, created=None)
     assert (run.ref, run.state, run.status, run.name, run.url, run.has_steps) == (
         REF, RunState.ACTIVE, "Running", "n", "u", False,
     )  # fmt: skip

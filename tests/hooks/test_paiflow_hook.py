@@ -164,9 +164,7 @@ class Statuses:
 
 
 class TestGetRuns:
-    @pytest.mark.parametrize(
-        ("options", "sizes"), [({}, [100] * 10), ({"chunk_size": 300}, [300, 300, 300, 100])]
-    )
+    @pytest.mark.parametrize(("options", "sizes"), [({}, [100] * 10), ({"chunk_size": 300}, [300, 300, 300, 100])])
     def test_a_thousand_in_as_many_requests_as_there_are_chunks(self, options: Answers, sizes: list[int]) -> None:
         service = Statuses()
         bench = Bench(service, **options)
@@ -180,7 +178,12 @@ class TestGetRuns:
 
     @pytest.mark.parametrize(
         "error",
-        [refused("InvalidParameter", text="exceeds the limit"), refused("X", 413), refused("TooManyRuns")],
+        [
+            refused("InvalidParameter", text="exceeds the limit"),
+            refused("X", 413),
+            refused("TooManyRuns"),
+            refused("InvalidParameter", text="at most 20"),
+        ],
     )
     def test_a_chunk_that_is_too_large_is_halved_for_good(self, error: WireReply) -> None:
         service = Statuses(limit=20, size_error=error)

@@ -55,4 +55,5 @@ async def test_a_thousand_watchers_of_one_connection_need_a_request_for_each_chu
         await passed(cloud.clock, 6 * INTERVAL)
     # After two intervals they have fallen into step; the last tick may be under way.
     ticks = cloud.ticks(0)[-4:-1]
+    print(cloud.ticks(0))
     assert ticks == [Counter(ListPipelineRunsStatus=1000 // DEFAULT_CHUNK_SIZE)] * 3

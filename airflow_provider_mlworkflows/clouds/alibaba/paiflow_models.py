@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
@@ -157,6 +157,32 @@ class RunStatus(Reply):
     node_id: str = ""
     source_id: str = ""
     is_deleted: bool = False
+
+
+class RunGlance(BaseModel):
+    """What a watcher needs to know of a run. A thousand are read at once, so it holds nothing else."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, frozen=True, coerce_numbers_to_str=True)
+
+    pipeline_run_id: str = Field(min_length=1)
+    status: str | None = None
+    name: str | None = None
+    is_deleted: bool | None = None
+
+
+class RunGlances(BaseModel):
+    """The answer of the batch read as watchers read it: quickly, and with little for the garbage collector to do."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, frozen=True)
+
+    request_id: str | None = None
+    pipeline_runs: list[RunGlance] | None = None
+
+    @model_validator(mode="after")
+    def _has_something_known(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("it has none of the fields of such an answer")
+        return self
 
 
 class RunNodeStatus(Reply):

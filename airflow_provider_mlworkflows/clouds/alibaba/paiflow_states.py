@@ -14,7 +14,7 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import Node, NodeOutput, PipelineRun, RunStatus
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import Node, NodeOutput, PipelineRun, RunGlance
 
 INITIAL_STATUS = "Initialized"
 """Of a run that was created and not started yet."""
@@ -115,13 +115,14 @@ def run_of(
     )
 
 
-def glance_of(status: RunStatus, *, ref: RunRef, url: str, now: float, created: float | None) -> Run:
+def glance_of(glance: RunGlance, *, ref: RunRef, url: str, now: float, created: float | None) -> Run:
     """A run as the batch read shows it, in the words of every service.
 
     :param created: when it was created, in seconds since the epoch; None if unknown.
     """
-    state = run_state(status.status, waited=None if created is None else now - created)
-    return Run(ref=ref, state=state, status=status.status, name=status.name, url=url, has_steps=False)
+    status = glance.status or ""
+    state = run_state(status, waited=None if created is None else now - created)
+    return Run(ref=ref, state=state, status=status, name=glance.name or "", url=url, has_steps=False)
 
 
 def start_gate(status: str, created_at: datetime | None = None) -> Step:
