@@ -16,7 +16,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts import ModelArtsApi
 from airflow_provider_mlworkflows.clouds.operation import Listing, Operation, Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import BadRequestError
-from airflow_provider_mlworkflows.hooks import modelarts as hook_module
+from airflow_provider_mlworkflows.hooks import modelarts_base as hook_module
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
 from airflow_provider_mlworkflows.operators import modelarts as operators
 from airflow_provider_mlworkflows.sensors import modelarts as sensors
