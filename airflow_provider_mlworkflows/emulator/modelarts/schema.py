@@ -47,11 +47,21 @@ def anything(where: str, value: Any) -> None:
     """Accept any value."""
 
 
-def text(*, pattern: re.Pattern[str] | None = None, choices: tuple[str, ...] = ()) -> Check:
-    """Accept texts of a pattern or out of choices."""
+def text(
+    *,
+    pattern: re.Pattern[str] | None = None,
+    choices: tuple[str, ...] = (),
+    longest: int | None = None,
+    without: str = "",
+) -> Check:
+    """Accept texts of a pattern or out of choices, up to a length, without some characters."""
 
     def check(where: str, value: Any) -> None:
         TEXT(where, value)
+        if longest is not None and len(value) > longest:
+            raise _complain(where, "max")
+        if set(without) & set(value):
+            raise _complain(where, "excludesall")
         if pattern is not None and not pattern.fullmatch(value):
             raise _complain(where, "name")
         if choices and value not in choices:
@@ -60,14 +70,29 @@ def text(*, pattern: re.Pattern[str] | None = None, choices: tuple[str, ...] = (
     return check
 
 
-def items(each: Check, *, least: int = 0) -> Check:
-    """Accept arrays of at least ``least`` accepted values."""
+def whole(least: int, most: int | None = None) -> Check:
+    """Accept integers within bounds."""
+
+    def check(where: str, value: Any) -> None:
+        INTEGER(where, value)
+        if value < least:
+            raise _complain(where, "min")
+        if most is not None and value > most:
+            raise _complain(where, "max")
+
+    return check
+
+
+def items(each: Check, *, least: int = 0, most: int | None = None) -> Check:
+    """Accept arrays of at least ``least`` and at most ``most`` accepted values."""
 
     def check(where: str, value: Any) -> None:
         if not isinstance(value, list):
             raise _complain(where, "array")
         if len(value) < least:
             raise _complain(where, "min")
+        if most is not None and len(value) > most:
+            raise _complain(where, "max")
         for index, item in enumerate(value):
             each(f"{where}[{index}]", item)
 

@@ -8,6 +8,7 @@ from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, 
 from airflow_provider_mlworkflows.emulator.modelarts.executions import ExecutionRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
 from airflow_provider_mlworkflows.emulator.modelarts.schedules import ScheduleRoutes
+from airflow_provider_mlworkflows.emulator.modelarts.serving.routes import ServiceRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.training import TrainingRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.workflows import WorkflowRoutes
 
@@ -42,6 +43,7 @@ class ModelArtsService:
             ExecutionRoutes(lookup),
             ScheduleRoutes(lookup),
             TrainingRoutes(lookup),
+            ServiceRoutes(lookup),
         )
 
     def operations(self) -> Sequence[Operation]:
