@@ -49,6 +49,10 @@ class Switches:
         "shared",
         "whether two services of a workspace may have the same name; of the newer kind they never may (ModelArts)",
     )
+    service_places: Literal["accepted", "refused"] = _switch(
+        "accepted", "services in a pool or cluster that does not exist (ModelArts)"
+    )
+    node_page_cap: int = _switch(5, "most nodes of a pool in one page, whatever the limit asks for (ModelArts)")
     newer_missing_status: Literal[400, 403, 404] = _switch(
         400, "HTTP status for a service of the newer kind that does not exist (ModelArts)"
     )

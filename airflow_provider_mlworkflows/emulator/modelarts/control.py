@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from airflow_provider_mlworkflows.emulator.control import json_object
 from airflow_provider_mlworkflows.emulator.modelarts.definitions import Attempt
+from airflow_provider_mlworkflows.emulator.modelarts.resources.control import ResourceControl
 from airflow_provider_mlworkflows.emulator.modelarts.schema import WORKFLOW
 from airflow_provider_mlworkflows.emulator.modelarts.serving.deployments import Deployment
 from airflow_provider_mlworkflows.emulator.modelarts.serving.views import service_view
@@ -29,6 +30,7 @@ class ModelArtsControl:
     def __init__(self, store: ModelArts, switches: Switches) -> None:
         self._store = store
         self._switches = switches
+        self._resources = ResourceControl(store.clusters, store.pools)
 
     def rows(self) -> list[Row]:
         """Return method, path and endpoint of each."""
@@ -39,6 +41,7 @@ class ModelArtsControl:
             ("POST", "services/plans", self.plan_services),
             ("POST", "services/{service_id}/status", self.force_service),
             ("DELETE", "services/{service_id}", self.delete_service),
+            *self._resources.rows(),
         ]
 
     def state(self) -> dict[str, Any]:
@@ -56,6 +59,7 @@ class ModelArtsControl:
                 for store in (self._store.services, self._store.newer_services)
                 for each in store.all.values()
             ],
+            **self._resources.state(),
         }
 
     async def add_workflow(self, request: Request) -> JSONResponse:

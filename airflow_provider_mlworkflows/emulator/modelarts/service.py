@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
 from airflow_provider_mlworkflows.emulator.modelarts.executions import ExecutionRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
+from airflow_provider_mlworkflows.emulator.modelarts.resources.routes import ResourceRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.schedules import ScheduleRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.serving.routes import ServiceRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.training import TrainingRoutes
@@ -44,6 +45,7 @@ class ModelArtsService:
             ScheduleRoutes(lookup),
             TrainingRoutes(lookup),
             ServiceRoutes(lookup),
+            ResourceRoutes(lookup),
         )
 
     def operations(self) -> Sequence[Operation]:

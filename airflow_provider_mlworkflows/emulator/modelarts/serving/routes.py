@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import (
     BAD_ARGUMENT,
     NAME_TAKEN,
+    NOT_THERE,
+    POOL_NOT_FOUND,
     SERVICE_CONFLICT,
     SERVICE_NOT_FOUND,
     Lookup,
@@ -72,6 +74,8 @@ class ServiceRoutes:
     def create(self, call: Call) -> Answer:
         """Deploy a service."""
         body = self._lookup.body(call, rules.new_service, "CreateServiceReq", BAD_ARGUMENT)
+        if self._lookup.switches.service_places == "refused":
+            self._check_places(body)
         if self._lookup.switches.service_names == "unique":
             _check_name(self._store, body["service_name"], body.get("workspace_id"))
         service = self._store.add(body)
@@ -153,6 +157,15 @@ class ServiceRoutes:
             and (model_id is None or model_id in models)
             and self._lookup.names(call, "service_name", view["service_name"])
         )
+
+    def _check_places(self, body: Mapping[str, Any]) -> None:
+        """Refuse pools and clusters that do not exist."""
+        pools, clusters = self._lookup.store.pools.all, self._lookup.store.clusters.all
+        for place in (body, *body["config"]):
+            if place.get("pool_name") and place["pool_name"] not in pools:
+                refuse("pool not found", status=404, code=POOL_NOT_FOUND)
+            if place.get("cluster_id") and place["cluster_id"] not in clusters:
+                refuse(f"cluster {place['cluster_id']} does not exist", code=NOT_THERE)
 
 
 def _check_name(services: Services, name: str, workspace_id: str | None) -> None:
