@@ -13,7 +13,7 @@ from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.client import Client
-    from airflow_provider_mlworkflows.clouds.operation import Request
+    from airflow_provider_mlworkflows.clouds.operation import BoundOperation, Request
 
 T = TypeVar("T")
 
@@ -78,3 +78,10 @@ class ModelArtsRunHook(ModelArtsApi, RunHook):
     def console_url(self) -> str:
         """ModelArts in the cloud console; "" if the region is not known."""
         return f"{CONSOLE}?region={self.client.region}" if self.client.region else ""
+
+    def check_call(self, call: BoundOperation[..., Any], /, *args: Any, **kwargs: Any) -> None:
+        """Check the form of an operation's arguments. Sends nothing.
+
+        :raises InvalidInputError: if one cannot be right.
+        """
+        next(call.steps(*args, **kwargs)).content()
