@@ -14,6 +14,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator.environment import connections
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.modelarts_calls import ModelArtsCallOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
 from tests.harness.dag_test import DagTestResult, load_dag, run_dag_file
@@ -140,7 +141,7 @@ def test_workflow_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) ->
 def run(path: Path, emulator: Emulator, patch: pytest.MonkeyPatch, **options: Any) -> DagTestResult:
     """Run an example against an emulator whose time passes while tasks and triggers wait."""
     clock = EmulatorClock(emulator)
-    for owner in (RunOperator, RunSensor, RunTrigger):
+    for owner in (RunOperator, ModelArtsCallOperator, RunSensor, RunTrigger):
         patch.setattr(owner, "clock", clock)
     leading_here = {name: json.dumps(fields) for name, fields in connections(emulator.url).items()}
     return run_dag_file(path, connections=leading_here, **options)
