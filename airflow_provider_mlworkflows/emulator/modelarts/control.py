@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from airflow_provider_mlworkflows.emulator.control import json_object
 from airflow_provider_mlworkflows.emulator.modelarts.definitions import Attempt
+from airflow_provider_mlworkflows.emulator.modelarts.notebooks import NotebookControl
 from airflow_provider_mlworkflows.emulator.modelarts.resources.control import ResourceControl
 from airflow_provider_mlworkflows.emulator.modelarts.schema import WORKFLOW
 from airflow_provider_mlworkflows.emulator.modelarts.serving.deployments import Deployment
@@ -30,7 +31,7 @@ class ModelArtsControl:
     def __init__(self, store: ModelArts, switches: Switches) -> None:
         self._store = store
         self._switches = switches
-        self._resources = ResourceControl(store.clusters, store.pools)
+        self._others = (ResourceControl(store.clusters, store.pools), NotebookControl(store.notebooks))
 
     def rows(self) -> list[Row]:
         """Return method, path and endpoint of each."""
@@ -41,7 +42,7 @@ class ModelArtsControl:
             ("POST", "services/plans", self.plan_services),
             ("POST", "services/{service_id}/status", self.force_service),
             ("DELETE", "services/{service_id}", self.delete_service),
-            *self._resources.rows(),
+            *(row for other in self._others for row in other.rows()),
         ]
 
     def state(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class ModelArtsControl:
                 for store in (self._store.services, self._store.newer_services)
                 for each in store.all.values()
             ],
-            **self._resources.state(),
+            **{name: value for other in self._others for name, value in other.state().items()},
         }
 
     async def add_workflow(self, request: Request) -> JSONResponse:

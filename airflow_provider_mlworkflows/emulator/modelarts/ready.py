@@ -23,6 +23,7 @@ HOLDS_FOR_LABELLING = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a05"
 CPU_CLUSTER = "ff808081673fbb3d01673fbb824d0000"
 GPU_CLUSTER = "8abf68a969c3cb3a0169c4acb24b0000"
 POOL = "auto-pool-os-86c13962597848eeb29c5861153a391f"
+NOTEBOOK = "a55eba18-1ebf-4e9a-8229-d2d3b593a3dc"
 SMALL_POOL = "small-pool-os-0f4b7d1c93a8456e8b2d6a5c7e9f1032"
 
 _LEARNING_RATE = {
@@ -86,6 +87,7 @@ def furnish(store: ModelArts) -> None:
     )
     store.pools.add(POOL, display_name="auto-pool-os", nodes=12, available=11)
     store.pools.add(SMALL_POOL, display_name="small-pool-os", nodes=1)
+    store.notebooks.add("my-notebook", notebook_id=NOTEBOOK, tags={"team": "vision"})
 
 
 def _plain_chain(prepare: StepDefinition, train: StepDefinition) -> WorkflowDefinition:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_mlworkflows.emulator.modelarts.cron import is_cron
+
 Check = Callable[[str, Any], None]
 
 STEP_NAME = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff _-]{0,63}")
 INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-CRON = re.compile(r"\S+( \S+){5}")
+TOPIC_URN = re.compile(r"urn:smn(:[^:\s]+){3}")
+EVENT = re.compile(r"[^:]+:[a-z_]+(,[a-z_]+)*")
 DATA_TYPES = ("dataset", "obs", "swr", "model_list", "label_task", "service")
 PARAMETER_TYPES = ("str", "string", "String", "int", "bool", "float", "json")
 
@@ -115,6 +118,13 @@ def shape(fields: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Che
     return check
 
 
+def cron(where: str, value: Any) -> None:
+    """Accept times of schedules."""
+    TEXT(where, value)
+    if not is_cron(value):
+        raise _complain(where, "cron")
+
+
 LABELS = items(TEXT)
 PARAMETER = shape(
     {
@@ -204,7 +214,7 @@ EXECUTION_ACTION = shape(
     required=("action_name",),
 )
 STEP_ACTION = shape({**INPUTS, "action_name": text(choices=("retry", "stop", "continue"))}, required=("action_name",))
-SCHEDULE_CONTENT = shape({"cron": text(pattern=CRON), "method": text(choices=("fixed",))}, required=("cron",))
+SCHEDULE_CONTENT = shape({"cron": cron, "method": text(choices=("fixed",))}, required=("cron",))
 SCHEDULE = shape(
     {
         "type": text(choices=("time",)),
@@ -217,7 +227,8 @@ SCHEDULE = shape(
 )
 SCHEDULE_UPDATE = shape({"content": SCHEDULE_CONTENT, "enable": BOOLEAN})
 SUBSCRIPTION = shape(
-    {"topic_urns": items(TEXT, least=1), "events": items(TEXT), "entity": TEXT}, required=("topic_urns",)
+    {"topic_urns": items(text(pattern=TOPIC_URN), least=1), "events": items(text(pattern=EVENT)), "entity": TEXT},
+    required=("topic_urns",),
 )
 SERVICE_AUTH = shape(
     {

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
+from airflow_provider_mlworkflows.emulator.modelarts.autosearch import AutoSearchRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.executions import ExecutionRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
+from airflow_provider_mlworkflows.emulator.modelarts.notebooks import NotebookRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.resources.routes import ResourceRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.schedules import ScheduleRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.serving.routes import ServiceRoutes
@@ -46,6 +48,8 @@ class ModelArtsService:
             TrainingRoutes(lookup),
             ServiceRoutes(lookup),
             ResourceRoutes(lookup),
+            NotebookRoutes(lookup),
+            AutoSearchRoutes(lookup),
         )
 
     def operations(self) -> Sequence[Operation]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts import inputs
 from airflow_provider_mlworkflows.emulator.modelarts.machine import Execution
+from airflow_provider_mlworkflows.emulator.modelarts.notebooks import Notebooks
 from airflow_provider_mlworkflows.emulator.modelarts.resources import Clusters, Pools
 from airflow_provider_mlworkflows.emulator.modelarts.serving.store import Services
 from airflow_provider_mlworkflows.emulator.modelarts.views import cased, execution_view
@@ -85,6 +86,7 @@ class ModelArts:
         newer_services: Those of the second version of the API, which the first does not show.
         clusters: Dedicated clusters.
         pools: Resource pools.
+        notebooks: Notebooks with their tags.
     """
 
     def __init__(self, clock: Clock, switches: Switches, lock: threading.RLock) -> None:
@@ -92,6 +94,7 @@ class ModelArts:
         self.newer_services = Services(clock, switches, lock)
         self.clusters = Clusters(clock, lock)
         self.pools = Pools(clock, lock)
+        self.notebooks = Notebooks(lock)
         self._clock = clock
         self._switches = switches
         self._lock = lock
