@@ -141,6 +141,16 @@ class ModelArtsCreateServiceOperator(StartOperator):
         """Create the service. It carries no mark but its name."""
         return self.hook.start_service(self.service_name, **self._arguments())
 
+    def look_for_started(self, record: StartRecord) -> Run | None:
+        """Look for the service once it would surely be visible."""
+        # Waited out: what is visible at once may be somebody else's, and ours what is not yet.
+        self.clock.sleep(max(0.0, self.visible_at(record) - self.clock.time()), self.bell)
+        run = self.find_started(record)
+        if run is not None:
+            self.log.info("Found service %s of this name: no other can be the one that was created.", run.ref.run_id)
+            self.current = run.ref
+        return run
+
     def find_started(self, record: StartRecord) -> Run | None:
         """The service of that name that was created since, from the same models.
 

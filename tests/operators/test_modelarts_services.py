@@ -274,7 +274,7 @@ class TestStranger:
         stage = staging(mode)
         stage.emulator.switches.list_lag = 8.0
         stage.emulator.faults.add(LOST)
-        later(stage, 0.5, lambda: add_service(stage))
+        later(stage, 20, lambda: add_service(stage))
         result = stage.attempt(creator(stage))
         assert isinstance(result.error, StartUncertainError), stage.log
         assert set(result.error.candidates) == {each.service_id for each in services(stage)}
