@@ -101,7 +101,7 @@ class ModelArtsUpdateServiceOperator(RunOperator):
         if self._is_needless(run, changes):
             self.log.info("Service %s is %s; there is nothing to change.", self.service_id, run.status)
         else:
-            self.hook.update_service(self.service_id, infer_type=run.outputs["infer_type"] or None, **changes)
+            self.hook.update_service(self.service_id, infer_type=str(run.outputs["infer_type"]) or None, **changes)
             deploys = changes.keys() & {"status", "config"}
             run = self.handler.settled(run) if deploys else self.hook.get_run(run.ref)
         return run, self.clock.time() + self.timeout
