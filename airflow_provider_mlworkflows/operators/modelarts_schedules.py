@@ -1,4 +1,4 @@
-"""Letting ModelArts start workflows at given times, and tell topics about their events."""
+"""Letting ModelArts start workflows at given times."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Schedule
+    from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
 
 ON_EXISTING = ("fail", "update")
 
@@ -134,13 +135,9 @@ class ModelArtsUpdateScheduleOperator(ModelArtsCallOperator):
             self.hook.update_schedule, self.workflow_id, schedule_id or self.workflow_id, cron=self.cron, enable=enable
         )
         if schedule_id is None:
-            there = [each.uuid for each in self.hook.list_schedules(self.workflow_id).schedules]
-            if len(there) != 1:
-                raise InvalidInputError(
-                    f"Workflow {self.workflow_id} has {len(there)} schedules ({', '.join(there) or 'none'}); "
-                    "give the schedule_id of the one to change, or create one first."
-                )
-            schedule_id = there[0]
+            schedule_id = only_schedule(self.hook, self.workflow_id)
+        if schedule_id is None:
+            raise InvalidInputError(f"Workflow {self.workflow_id} has no schedule; create one first.")
         return self.hook.update_schedule(self.workflow_id, schedule_id, cron=self.cron, enable=enable).uuid
 
 
@@ -148,21 +145,40 @@ class ModelArtsDeleteScheduleOperator(ModelArtsCallOperator):
     """Delete a schedule (DeleteWorkflowScheduleId). One that is not there is success as well.
 
     :param workflow_id: UUID of the workflow.
-    :param schedule_id: UUID of the schedule.
+    :param schedule_id: UUID of the schedule; the workflow's only one if None.
     :param kwargs: as `ModelArtsCallOperator` takes them.
-    :raises InvalidInputError: before anything is sent, if an id is malformed.
+    :raises InvalidInputError: before anything is deleted, if an id is malformed, or it is not clear which is meant.
     """
 
     template_fields: Sequence[str] = ("workflow_id", "schedule_id", *SCOPE_FIELDS)
 
-    def __init__(self, *, workflow_id: str, schedule_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, workflow_id: str, schedule_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.workflow_id = workflow_id
         self.schedule_id = schedule_id
 
     def execute(self, context: Context) -> None:
         """Delete it."""
+        schedule_id = self.schedule_id
+        if schedule_id is None:
+            schedule_id = only_schedule(self.hook, self.workflow_id)
+        if schedule_id is None:
+            self.log.info("Workflow %s has no schedule; nothing is to be deleted.", self.workflow_id)
+            return
         try:
-            self.hook.delete_schedule(self.workflow_id, self.schedule_id)
+            self.hook.delete_schedule(self.workflow_id, schedule_id)
         except NotFoundError as missing:
             self.log.info("There is no such schedule; nothing is to be deleted. %s", missing)
+
+
+def only_schedule(hook: ModelArtsHook, workflow_id: str) -> str | None:
+    """The id of a workflow's schedule, None if it has none (ShowWorkflowScheduleList).
+
+    :raises InvalidInputError: if it has several.
+    """
+    there = [each.uuid for each in hook.list_schedules(workflow_id).schedules]
+    if len(there) > 1:
+        raise InvalidInputError(
+            f"Workflow {workflow_id} has {len(there)} schedules; give the schedule_id of one: {', '.join(there)}."
+        )
+    return there[0] if there else None

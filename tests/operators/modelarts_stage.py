@@ -73,16 +73,19 @@ def asked(stage: Stage, operation: str, action: str | None = None) -> int:
     return stage.emulator.journal.count(operation, action=action, effective=True)
 
 
-def lose_worker(stage: Stage, operator: BaseOperator, *, stored: int) -> None:
-    """Run an attempt whose worker vanishes when it writes its n-th record; the second one names the run."""
+def lose_worker(stage: Stage, operator: BaseOperator, *, stored: int | None) -> None:
+    """Run an attempt whose worker vanishes when it writes its n-th record, or when it deletes one.
+
+    Of a start the second record names the run.
+    """
 
     def kill(call: ApiCall) -> httpx.Response:
         stage.airflow.kill_worker()
         return httpx.Response(503)
 
-    if stored > 1:
+    if stored is not None and stored > 1:
         stage.airflow.on_call("PUT", "/store/ti/", lambda call: None, times=stored - 1)
-    stage.airflow.on_call("PUT", "/store/ti/", kill)
+    stage.airflow.on_call("DELETE" if stored is None else "PUT", "/store/ti/", kill)
     assert stage.attempt(operator, in_process=True).state == "running"
     stage.airflow.lose_worker()
     stage.airflow.api.intercepts.clear()
