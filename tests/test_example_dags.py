@@ -111,6 +111,22 @@ def test_sensor_waits_for_what_was_started(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.xcoms["wait"]["run"]["state"] == "succeeded"
 
 
+def test_deployment_twice_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = FOLDER / "example_modelarts_deploy.py"
+    with Emulator(clock="manual") as emulator:
+        first, second = (run(path, emulator, monkeypatch) for _ in range(2))
+        (service,) = emulator.modelarts.services.all.values()
+        (notebook,) = emulator.modelarts.notebooks.all.values()
+        assert emulator.journal.count("CreateService", effective=True) == 2
+        assert emulator.journal.count("DeleteService", effective=True) == 1
+        assert emulator.journal.count("CreateWorkflowSchedule", effective=True) == 1
+    assert (first.state, second.state) == ("success", "success")
+    assert second.xcoms["deploy"]["return_value"] == service.service_id == notebook.tags["service"]
+    assert first.xcoms["deploy"]["return_value"] != service.service_id
+    assert second.xcoms["running"]["run"]["status"] == "running"
+    assert [todo["status"] for todo in second.xcoms["asked"]["outputs"]["todos"]] == ["wait_inputs"]
+
+
 def test_pipeline_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with Emulator(clock="manual") as emulator:
         result = run(FOLDER / "example_paiflow_start.py", emulator, monkeypatch)
