@@ -120,7 +120,8 @@ class ModelArtsCreateServiceOperator(StartOperator):
         if self.current is not None:
             self.log.info("Deleting service %s, which this task has created before.", self.current.run_id)
             delete_service(self, self.current.run_id)
-        self._noted = self.hook.find_service_runs(self.service_name, workspace_id=self.workspace_id)
+        # Each is read by itself: a list may still show what is deleted.
+        self._noted = self.hook.find_service_runs(self.service_name, workspace_id=self.workspace_id, with_models=True)
         for run in self._noted:
             if run.state is not RunState.STOPPING:
                 raise InvalidInputError(

@@ -35,6 +35,26 @@ both_modes = pytest.mark.parametrize("mode", ["sync", "deferrable"])
 each_mode = pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable"])
 
 Staging = Callable[[Mode], Stage]
+PROFILES: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "prompt": {"visibility_delay": 0, "unknown_field": False, "service_names": "unique", "name_filter": "exact"},
+    "late": {
+        "visibility_delay": 5,
+        "list_lag": 20.0,
+        "casing": "upper",
+        "page_cap": 2,
+        "offset_counts": "items",
+        "stop_seconds": 25.0,
+    },
+}
+"""Settings of the emulation, as the scenario table has them."""
+each_profile = pytest.mark.parametrize("profile", PROFILES)
+
+
+def use_profile(stage: Stage, profile: str) -> None:
+    """Set the emulation up."""
+    for name, value in PROFILES[profile].items():
+        setattr(stage.emulator.switches, name, value)
 
 
 @pytest.fixture

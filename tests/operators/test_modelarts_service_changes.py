@@ -26,8 +26,10 @@ from tests.operators.modelarts_stage import (
     add_service,
     asked,
     both_modes,
+    each_profile,
     later,
     services,
+    use_profile,
 )
 
 if TYPE_CHECKING:
@@ -59,6 +61,29 @@ def stopped(stage: Stage, *deployments: Any) -> Service:
     service.advance()
     assert service.status == "stopped"
     return service
+
+
+@both_modes
+@each_profile
+class TestWhateverTheServiceIsLike:
+    def test_it_is_stopped_and_started(self, staging: Staging, mode: Mode, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        service = running(stage)
+        for status in ("stopped", "running"):
+            result = stage.attempt(changer(stage, service.service_id, status=status))
+            assert result.state == "success", stage.log
+            assert service.status == status
+            stage.airflow.clear()
+
+    def test_it_gets_other_models(self, staging: Staging, mode: Mode, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        service = running(stage)
+        result = stage.attempt(changer(stage, service.service_id, config=[OTHER_MODEL]))
+        assert result.state == "success", stage.log
+        assert result.xcoms["steps"][0]["id"] == OTHER_MODEL["model_id"]
+        assert service.status == "running"
 
 
 @both_modes

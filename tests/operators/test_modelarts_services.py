@@ -31,9 +31,11 @@ from tests.operators.modelarts_stage import (
     asked,
     both_modes,
     creator,
+    each_profile,
     later,
     lose_worker,
     services,
+    use_profile,
 )
 
 if TYPE_CHECKING:
@@ -330,6 +332,52 @@ class TestKill:
             stage.attempt(operator)
         assert stage.result.state == "success", stage.log
         assert (asked(stage, CREATE), asked(stage, UPDATE)) == (1, 0)
+
+
+@both_modes
+@each_profile
+class TestWhateverTheServiceIsLike:
+    def test_one_service_is_deployed_and_repeated(self, staging: Staging, mode: Mode, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        for number in range(4):
+            add_service(stage, f"{NAME}-{number}")
+        plan(stage, fails_to_deploy(20), deploys(20))
+        stage.emulator.faults.add(LOST)
+        operator = creator(stage, retries=1)
+        assert isinstance(stage.attempt(operator).error, RunFailedError)
+        assert stage.attempt(operator).state == "success", stage.log
+        assert [each.name for each in services(stage)].count(NAME) == 1
+        assert (asked(stage, CREATE), asked(stage, UPDATE, "config")) == (1, 1)
+
+    def test_a_cleared_one_is_replaced(self, staging: Staging, mode: Mode, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        plan(stage, never_deploys())
+        operator = creator(stage)
+        stage.at(100, stage.clear)
+        stage.attempt(operator)
+        (first,) = services(stage)
+        plan(stage, deploys(20))
+        assert stage.attempt(operator).state == "success", stage.log
+        (second,) = services(stage)
+        assert second.service_id != first.service_id
+        assert asked(stage, CREATE) == 2
+
+    def test_a_killed_one_is_stopped(self, staging: Staging, mode: Mode, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        plan(stage, never_deploys())
+        stage.at(100, lambda: stage.mark("failed"))
+        stage.attempt(creator(stage))
+        assert asked(stage, UPDATE, "stopped") == 1
+
+    def test_a_batch_is_waited_for(self, staging: Staging, mode: Mode, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        result = stage.attempt(creator(stage, infer_type="batch", config=[BATCH]))
+        assert result.state == "success", stage.log
+        assert result.xcoms["run"]["status"].lower() == "finished"
 
 
 UNWEIGHTED = [MODEL, OTHER_MODEL]

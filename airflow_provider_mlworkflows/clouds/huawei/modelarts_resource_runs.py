@@ -91,7 +91,7 @@ def todo_run(todos: Iterable[WorkflowTodo], ref: RunRef, url: str) -> Run:
     return Run(
         ref,
         RunState.SUCCEEDED if waiting else RunState.ACTIVE,
-        f"{len(waiting)} waiting",
+        f"{len(waiting)} waiting" if waiting else "empty",
         name="todo list",
         url=url,
         outputs={"todos": waiting},
