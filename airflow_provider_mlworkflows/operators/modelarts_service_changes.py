@@ -15,7 +15,7 @@ from airflow_provider_mlworkflows.services.modelarts import MODELARTS_SERVICES
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_mlworkflows.clock import Clock
+    from airflow_provider_mlworkflows.clock import Bell, Clock
     from airflow_provider_mlworkflows.exceptions import RunError
     from airflow_provider_mlworkflows.hooks.modelarts_base import ModelArtsRunHook
     from airflow_provider_mlworkflows.hooks.modelarts_resources import ModelArtsServiceHook
@@ -190,21 +190,24 @@ class _Deleter(Protocol):
     def log(self) -> Log: ...
 
 
-def delete_service(operator: _Deleter, service_id: str) -> bool:
-    """Delete a service and wait until it is gone, for two minutes at most; False if there is none."""
+def delete_service(operator: _Deleter, service_id: str, bell: Bell | None = None) -> bool:
+    """Delete a service and wait until it is gone, for two minutes at most; False if there is none.
+
+    :param bell: ends the waiting when it rings.
+    """
     hook, clock = operator.hook, operator.clock
     try:
         hook.delete_service(service_id)
     except NotFoundError:
         return False
     give_up = clock.time() + DELETE_SECONDS
-    while clock.time() < give_up:
+    while clock.time() < give_up and not (bell and bell.rung):
         try:
             service = hook.show_service(service_id)
         except NotFoundError:
             operator.log.info("Service %s is deleted.", service_id)
             return True
         operator.log.info("Service %s is %s.", service_id, service.status)
-        clock.sleep(LOOKUP_INTERVAL)
-    operator.log.warning("Service %s was told to go, but is still there after %.0f s.", service_id, DELETE_SECONDS)
+        clock.sleep(LOOKUP_INTERVAL, bell)
+    operator.log.warning("Service %s was told to go, but is not gone yet.", service_id)
     return True

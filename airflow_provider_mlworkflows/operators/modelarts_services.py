@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.exceptions import (
-    InvalidInputError,
-    StartUncertainError,
-)
+from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError, StartUncertainError
 from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS
 from airflow_provider_mlworkflows.operators.modelarts_service_changes import delete_service
 from airflow_provider_mlworkflows.operators.starting import StartOperator
@@ -29,7 +26,7 @@ class ModelArtsCreateServiceOperator(StartOperator):
     (its models) and ``outputs`` (with the ``address`` at which it is called) once it runs.
 
     A later attempt finds the service by its name, which nothing else may have. A task that starts over deletes the
-    service that it has created before. One that is killed meanwhile stops it, but deletes nothing.
+    service of this name that it has created before. One that is killed meanwhile stops it, but deletes nothing.
 
     :param service_name: 1 to 64 Chinese characters, letters, digits, ``_`` and ``-``.
     :param config: the models, each ``{"model_id", "specification", "instance_count"}`` and what it needs further, such
@@ -115,20 +112,30 @@ class ModelArtsCreateServiceOperator(StartOperator):
         return self.service_name
 
     def prepare_start(self) -> None:
-        """Check the arguments, delete the service of an earlier start, and see that nobody has the name."""
+        """Check the arguments, see that nobody else has the name, and delete what this task has created before."""
         self.hook.check_call(self.hook.create_service, self.service_name, **self._arguments())
-        if self.current is not None:
-            self.log.info("Deleting service %s, which this task has created before.", self.current.run_id)
-            delete_service(self, self.current.run_id)
         # Each is read by itself: a list may still show what is deleted.
         self._noted = self.hook.find_service_runs(self.service_name, workspace_id=self.workspace_id, with_models=True)
         for run in self._noted:
-            if run.state is not RunState.STOPPING:
+            if run.ref != self.current and run.state is not RunState.STOPPING:
                 raise InvalidInputError(
                     f"There is a service {self.service_name!r} already, {run.ref.run_id}. It is {run.status}, and this "
                     "task has not created it. Give the new one another name, change that one with "
                     "ModelArtsUpdateServiceOperator, or delete it with ModelArtsDeleteServiceOperator."
                 )
+        self._make_way()
+
+    def _make_way(self) -> None:
+        """Delete the service of an earlier start, if it has the name of the new one."""
+        if self.current is None:
+            return
+        try:
+            earlier = self.hook.get_run(self.current)
+        except NotFoundError:
+            return
+        if earlier.name == self.service_name:
+            self.log.info("Deleting service %s, which this task has created before.", self.current.run_id)
+            delete_service(self, self.current.run_id, self.bell)
 
     def state_before(self) -> dict[str, Any]:
         """The service's time, what of this name is vanishing, and the models, which tell a service from others."""

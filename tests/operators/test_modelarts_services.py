@@ -222,6 +222,47 @@ class TestOneService:
         assert result.state == "success", stage.log
         assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first]
 
+    def test_if_the_task_is_cleared_before_lists_show_it(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        stage.emulator.switches.list_lag = 3000.0
+        operator = creator(stage)
+        first = stage.attempt(operator).xcoms["run_id"]
+        stage.airflow.clear()
+        result = stage.attempt(operator)
+        assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first], stage.log
+
+    def test_if_the_task_gets_another_name_leaves_the_earlier_one_alone(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        first = stage.attempt(creator(stage)).xcoms["run_id"]
+        stage.airflow.clear()
+        second = stage.attempt(creator(stage, service_name="roses")).xcoms["run_id"]
+        assert [(each.service_id, each.status) for each in services(stage)] == [
+            (first, "running"),
+            (second, "running"),
+        ], stage.log
+
+    def test_if_a_stranger_takes_the_name_meanwhile_deletes_nothing(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        operator = creator(stage)
+        first = stage.attempt(operator).xcoms["run_id"]
+        stranger = add_service(stage)
+        stage.airflow.clear()
+        assert isinstance(stage.attempt(operator).error, InvalidInputError)
+        assert [each.service_id for each in services(stage)] == [first, stranger.service_id]
+
+    def test_if_the_task_is_killed_while_the_earlier_one_goes(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        operator = creator(stage)
+        stage.attempt(operator)
+        stage.emulator.switches.stop_seconds = 100.0
+        stage.airflow.clear()
+        began = stage.clock.time()
+        stage.at(20, lambda: stage.airflow.mark("failed"))
+        stage.attempt(operator)
+        assert stage.airflow.state == "failed"
+        assert stage.clock.time() - began < 30
+        assert asked(stage, CREATE) == 1
+
     def test_if_it_is_to_be_kept_when_the_task_is_cleared(self, staging: Staging, mode: Mode) -> None:
         stage = staging(mode)
         plan(stage, never_deploys(), deploys(20))
