@@ -21,6 +21,18 @@ def get_provider_info() -> dict[str, object]:
         "aom": "Huawei Cloud AOM automation",
         "paiflow": "Alibaba Cloud PAI",
     }
+    more = {
+        "hooks": ["modelarts_resources"],
+        "operators": [
+            "modelarts_extras",
+            "modelarts_schedules",
+            "modelarts_service_changes",
+            "modelarts_services",
+            "modelarts_subscriptions",
+        ],
+        "sensors": ["modelarts_resources"],
+        "triggers": ["modelarts_resources"],
+    }
     return {
         "package-name": "airflow-provider-mlworkflows",
         "name": "ML workflows",
@@ -36,8 +48,17 @@ def get_provider_info() -> dict[str, object]:
             _integration(services["paiflow"], "https://www.alibabacloud.com/help/en/pai/"),
         ],
         **{
-            kind: [_modules(name, f"airflow_provider_mlworkflows.{kind}.{module}") for module, name in services.items()]
-            for kind in ("hooks", "operators", "sensors", "triggers")
+            kind: [
+                _modules(
+                    name,
+                    *(
+                        f"airflow_provider_mlworkflows.{kind}.{module}"
+                        for module in (service, *(each for each in others if each.startswith(f"{service}_")))
+                    ),
+                )
+                for service, name in services.items()
+            ]
+            for kind, others in more.items()
         },
         "connection-types": [_huawei(), _alibaba()],
         "extra-links": ["airflow_provider_mlworkflows.links.ConsoleLink"],

@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.clock import Clock
 from airflow_provider_mlworkflows.emulator import Emulator, Switches
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION, connections
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.modelarts_calls import ModelArtsCallOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers import hub
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
@@ -129,7 +130,7 @@ def modelarts_bench(**switches: Any) -> Iterator[Bench]:
     settings = Switches(**{"visibility_delay": 0, **switches})
     with Emulator(clock="manual", switches=settings) as emulator, pytest.MonkeyPatch.context() as patch:
         clock = EmulatorClock(emulator)
-        for owner in (RunOperator, RunSensor, RunTrigger):
+        for owner in (RunOperator, ModelArtsCallOperator, RunSensor, RunTrigger):
             patch.setattr(owner, "clock", clock)
         airflow = FakeAirflow(connections(emulator.url), clock=emulator.clock.now)
         yield Bench(emulator, airflow, clock)

@@ -185,12 +185,15 @@ def test_what_went_wrong_is_named() -> None:
     with Emulator(clock="manual") as emulator:
         lost = emulator.modelarts.start(ready.FAILS_AT_STEP_3).execution_id
         failed = emulator.paiflow.start(FAILS_ONCE).run_id
+        stopped = emulator.modelarts.services.add({"service_name": "s", "infer_type": "real-time", "config": []})
+        stopped.stop()
         emulator.clock.advance(120)
         assert outcome.problems(emulator) == [
             "failing ended as failed",
             "cut_short ended as unfinished",
-            *(f"no task told of execution {key}" for key in sorted((lost, failed))),
+            *(f"no task told of execution {key}" for key in sorted((lost, failed, stopped.service_id))),
             f"execution {lost} ended as abnormal",
+            f"execution {stopped.service_id} ended as stopped",
             f"execution {failed} ended as Failed",
         ]
 

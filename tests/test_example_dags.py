@@ -14,6 +14,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator.environment import connections
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.modelarts_calls import ModelArtsCallOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
 from tests.harness.dag_test import DagTestResult, load_dag, run_dag_file
@@ -110,6 +111,22 @@ def test_sensor_waits_for_what_was_started(monkeypatch: pytest.MonkeyPatch) -> N
     assert result.xcoms["wait"]["run"]["state"] == "succeeded"
 
 
+def test_deployment_twice_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = FOLDER / "example_modelarts_deploy.py"
+    with Emulator(clock="manual") as emulator:
+        first, second = (run(path, emulator, monkeypatch) for _ in range(2))
+        (service,) = emulator.modelarts.services.all.values()
+        (notebook,) = emulator.modelarts.notebooks.all.values()
+        assert emulator.journal.count("CreateService", effective=True) == 2
+        assert emulator.journal.count("DeleteService", effective=True) == 1
+        assert emulator.journal.count("CreateWorkflowSchedule", effective=True) == 1
+    assert (first.state, second.state) == ("success", "success")
+    assert second.xcoms["deploy"]["return_value"] == service.service_id == notebook.tags["service"]
+    assert first.xcoms["deploy"]["return_value"] != service.service_id
+    assert second.xcoms["running"]["run"]["status"] == "running"
+    assert [todo["status"] for todo in second.xcoms["asked"]["outputs"]["todos"]] == ["wait_inputs"]
+
+
 def test_pipeline_start(monkeypatch: pytest.MonkeyPatch) -> None:
     with Emulator(clock="manual") as emulator:
         result = run(FOLDER / "example_paiflow_start.py", emulator, monkeypatch)
@@ -140,7 +157,7 @@ def test_workflow_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) ->
 def run(path: Path, emulator: Emulator, patch: pytest.MonkeyPatch, **options: Any) -> DagTestResult:
     """Run an example against an emulator whose time passes while tasks and triggers wait."""
     clock = EmulatorClock(emulator)
-    for owner in (RunOperator, RunSensor, RunTrigger):
+    for owner in (RunOperator, ModelArtsCallOperator, RunSensor, RunTrigger):
         patch.setattr(owner, "clock", clock)
     leading_here = {name: json.dumps(fields) for name, fields in connections(emulator.url).items()}
     return run_dag_file(path, connections=leading_here, **options)

@@ -76,7 +76,7 @@ class Request(Generic[T]):
 
     def read_as(self, reply: type[R]) -> Request[R]:
         """The same request, with its answer read as something else."""
-        return cast("Request[R]", replace(self, reply=reply))
+        return replace(cast("Request[Any]", self), reply=reply)
 
     def filled(self, account_params: Mapping[str, str]) -> Self:
         """The request with what the account supplies.

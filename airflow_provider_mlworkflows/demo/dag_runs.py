@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from airflow_provider_mlworkflows.clock import Bell, Clock
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.modelarts_calls import ModelArtsCallOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
 
@@ -136,7 +137,8 @@ def main(descriptor: int, speed: float) -> None:
         get_listener_manager().add_listener(reports)
         for dag_id in sorted(bag.dags):
             # A new clock each time: requests are signed by it, and the cloud refuses those too far ahead.
-            RunOperator.clock = RunSensor.clock = RunTrigger.clock = HurriedClock(speed)
+            clock = HurriedClock(speed)
+            RunOperator.clock = ModelArtsCallOperator.clock = RunSensor.clock = RunTrigger.clock = clock
             run_dag(bag.dags[dag_id], reports)
 
 

@@ -63,6 +63,7 @@ class Outcome:
     def problems(self, emulator: Emulator) -> list[str]:
         """What did not go as it should, by Airflow's account and by the emulator's."""
         remote = {key: (each.status, "completed") for key, each in emulator.modelarts.executions.items()}
+        remote |= {key: (each.status, "running") for key, each in emulator.modelarts.services.all.items()}
         remote |= {key: (each.status, "Succeeded") for key, each in emulator.paiflow.runs.items()}
         remote |= {key: (each.state, "SUCCESS") for key, each in emulator.obs.executions.items()}
         remote |= {key: (each.status, "success") for key, each in emulator.aom.executions.items()}
@@ -106,7 +107,7 @@ def run(*, verbose: bool = False) -> int:
             print("\n".join(["The demo did not go as it should:", *(f"  {each}" for each in problems)]))
             return 1
     print(
-        f"{len(outcome.dags)} Dags succeeded with {len(outcome.executions)} executions in "
+        f"{len(outcome.dags)} Dags succeeded with {len(outcome.executions)} runs in "
         f"{time.monotonic() - began:.0f} s. The emulator and the temporary Airflow are gone."
     )
     return 0

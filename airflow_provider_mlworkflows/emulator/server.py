@@ -27,7 +27,7 @@ from airflow_provider_mlworkflows.emulator.journal import Journal
 from airflow_provider_mlworkflows.emulator.limits import Limits
 from airflow_provider_mlworkflows.emulator.modelarts.control import ModelArtsControl
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup
-from airflow_provider_mlworkflows.emulator.modelarts.ready import ready_made
+from airflow_provider_mlworkflows.emulator.modelarts.ready import furnish
 from airflow_provider_mlworkflows.emulator.modelarts.service import ModelArtsService
 from airflow_provider_mlworkflows.emulator.modelarts.store import ModelArts
 from airflow_provider_mlworkflows.emulator.obs.access import ObsAccess
@@ -137,8 +137,7 @@ class Emulator:
         self.limits = Limits(self.clock.now, self._lock)
         self.journal = Journal(self._lock)
         self.modelarts = ModelArts(self.clock, self.switches, self._lock)
-        for definition in ready_made():
-            self.modelarts.add_workflow(definition)
+        furnish(self.modelarts)
         self.paiflow = PaiFlow(self.clock, self.switches, self._lock)
         for pipeline in ready_made_pipelines():
             self.paiflow.add_pipeline(pipeline)

@@ -42,6 +42,20 @@ class Switches:
     count_means: Literal["match", "page"] = _switch(
         "match", "count in lists: all matching items, or the items of this page"
     )
+    offset_counts: Literal["pages", "items"] = _switch(
+        "pages", "what offset counts in lists of services, clusters, apps and APIs (ModelArts)"
+    )
+    service_names: Literal["shared", "unique"] = _switch(
+        "shared",
+        "whether two services of a workspace may have the same name; of the newer kind they never may (ModelArts)",
+    )
+    service_places: Literal["accepted", "refused"] = _switch(
+        "accepted", "services in a pool or cluster that does not exist (ModelArts)"
+    )
+    node_page_cap: int = _switch(5, "most nodes of a pool in one page, whatever the limit asks for (ModelArts)")
+    newer_missing_status: Literal[400, 403, 404] = _switch(
+        400, "HTTP status for a service of the newer kind that does not exist (ModelArts)"
+    )
     job_instance_id: Literal["json", "object", "bare"] = _switch(
         "json", "instance_id of a training step: JSON text, JSON object, or the job id alone"
     )
@@ -72,7 +86,9 @@ class Switches:
         False, "a new run names its root node at once; otherwise not before it leaves Initialized (PAIFlow)"
     )
     leaf_node_type: Literal["Task", "Pod"] = _switch("Task", "node type of a node without children (PAIFlow)")
-    name_filter: Literal["contains", "exact"] = _switch("contains", "how lists compare names (PAIFlow)")
+    name_filter: Literal["contains", "exact"] = _switch(
+        "contains", "how lists compare names (PAIFlow; services, clusters and apps of ModelArts)"
+    )
     time_precision: Literal["milliseconds", "seconds", "minutes"] = _switch(
         "milliseconds", "precision of times of runs and nodes (PAIFlow)"
     )

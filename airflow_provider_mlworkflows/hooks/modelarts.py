@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.log import amask_secret, mask_secret
-
-from airflow_provider_mlworkflows.clouds.huawei.modelarts import ModelArtsApi
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_glances import ExecutionGlance, ExecutionGlances
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     Inputs,
@@ -16,7 +13,6 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     parameter_items,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import discreet, secrets_of
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, glance_of, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
@@ -27,29 +23,23 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.hooks import huawei
-from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
 from airflow_provider_mlworkflows.hooks.lists import by_workflow
+from airflow_provider_mlworkflows.hooks.modelarts_base import ModelArtsRunHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clouds.client import Client
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, StepExecution
-    from airflow_provider_mlworkflows.clouds.operation import Request
-
-T = TypeVar("T")
 
 WORTH_A_LIST = 3
 """From so many executions of one workflow on, reading its list costs less than reading each."""
 LOG_LINES = 50
 JOB_STEP_TYPES = frozenset({"job", "training_job", "traning_job"})
 JOB_ID_KEYS = ("job_id", "training_job_id", "id")
-CONSOLE = "https://console.huaweicloud.com/modelarts/"
 
 
-class ModelArtsHook(ModelArtsApi, RunHook):
+class ModelArtsHook(ModelArtsRunHook):
     """Every operation of ModelArts workflows and what is around them; executions in the words of every service.
 
     Operations can be called, or awaited through ``aio``::
@@ -57,56 +47,8 @@ class ModelArtsHook(ModelArtsApi, RunHook):
         hook.show_execution(workflow_id, execution_id)
         await hook.show_execution.aio(workflow_id, execution_id)
 
-    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``.
-    :param region: overrides the connection's region, e.g. ``cn-north-4``. If it is another one, the connection's
-        project is not used but looked up anew, and the connection may have no endpoint of the service.
-    :param project_id: overrides the connection's project.
-    :param options: as `RunHook` takes them.
+    Its arguments are those of `ModelArtsRunHook`.
     """
-
-    conn_name_attr = huawei.CONN_NAME_ATTR
-    default_conn_name = huawei.DEFAULT_CONN_NAME
-    conn_type = huawei.CONN_TYPE
-    hook_name = huawei.HOOK_NAME
-    foreign_conn_types = huawei.FOREIGN_CONN_TYPES
-
-    def __init__(
-        self,
-        huawei_conn_id: str = huawei.DEFAULT_CONN_NAME,
-        *,
-        region: str | None = None,
-        project_id: str | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__(huawei_conn_id, **options)
-        self.region = region
-        self.project_id = project_id
-
-    def client_for(self, fields: ConnectionFields) -> Client:
-        """Make the client for ModelArts in the connection's region.
-
-        :raises ConfigurationError: if the connection's fields do not make sense.
-        """
-        return huawei.huawei_client(
-            fields,
-            "modelarts",
-            "ModelArts",
-            region=self.region,
-            project_id=self.project_id,
-            **self.client_options,
-        )
-
-    def send(self, request: Request[T]) -> T:
-        """Send a request with this hook's connection; what it holds of an app's secrets shows nowhere."""
-        for secret in secrets_of(request):
-            mask_secret(secret)
-        return discreet(self.client, request).send(request)
-
-    async def asend(self, request: Request[T]) -> T:
-        """The same in an event loop."""
-        for secret in secrets_of(request):
-            await amask_secret(secret)
-        return await discreet(await self.aclient(), request).asend(request)
 
     def test_connection(self) -> tuple[bool, str]:
         """List one workflow (ListWorkflows), and say what to change if that does not work.
@@ -384,9 +326,8 @@ class ModelArtsHook(ModelArtsApi, RunHook):
 
     def execution_url(self, workflow_id: str, execution_id: str) -> str:
         """Where the console shows an execution; "" if the region is not known."""
-        if not self.client.region:
-            return ""
-        return f"{CONSOLE}?region={self.client.region}#/workflow/{workflow_id}/execution/{execution_id}"
+        console = self.console_url
+        return f"{console}#/workflow/{workflow_id}/execution/{execution_id}" if console else ""
 
     def _run(self, execution: Execution | ExecutionGlance, workflow_id: str) -> Run:
         url = self.execution_url(workflow_id, execution.execution_id)

@@ -171,7 +171,7 @@ class StartOperator(RunOperator):
             before=self.state_before(),
         )
         self._save_record(context, record)
-        self._intent = record
+        self._intent, self.current = record, None
         try:
             run = self.start_run(record.token)
         except MLWorkflowsError as error:

@@ -104,6 +104,10 @@ class Caller:
         """Send a request below ``/v2/{project_id}``."""
         return self.call(method, f"/v2/{self.project_id}{path}", body, **rest)
 
+    def first(self, method: str, path: str, body: Any = None, **rest: Any) -> httpx.Response:
+        """Send a request below ``/v1/{project_id}``."""
+        return self.call(method, f"/v1/{self.project_id}{path}", body, **rest)
+
     def start(self, workflow_id: str, body: Any = None, **rest: Any) -> str:
         """Start an execution and return its id."""
         answer = self.flow("POST", f"/workflows/{workflow_id}/executions", body or {}, **rest)

@@ -213,7 +213,15 @@ def test_life_of_a_schedule(caller: Caller) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"type": "event"}, {"action": "stop"}, {"content": {"cron": "0 12 * * ?"}}, {"content": None}],
+    [
+        {"type": "event"},
+        {"action": "stop"},
+        {"content": {"cron": "0 12 * * ?"}},
+        {"content": {"cron": "0 0 25 * * ?"}},
+        {"content": {"cron": 5}},
+        {"content": {"method": "fixed"}},
+        {"content": None},
+    ],
     ids=str,
 )
 def test_malformed_schedule(caller: Caller, change: dict[str, Any]) -> None:
@@ -231,10 +239,15 @@ def test_life_of_a_subscription(caller: Caller) -> None:
     assert caller.flow("PUT", one, {**SUBSCRIPTION, "events": []}).json()["events"] == []
     assert caller.flow("DELETE", one).status_code == 204
     assert code_of(caller.flow("GET", one)) == (400, "ModelArts.7519")
-    assert code_of(caller.flow("POST", f"{FLOW}/subscriptions", {"topic_urns": []})) == (
-        400,
-        "ModelArts.0104",
-    )
+    changes: list[tuple[str, list[str]]] = [
+        ("topic_urns", []),
+        ("topic_urns", ["topic"]),
+        ("events", ["hold"]),
+        ("events", ["*:"]),
+    ]
+    for field, value in changes:
+        bad = {**SUBSCRIPTION, field: value}
+        assert code_of(caller.flow("POST", f"{FLOW}/subscriptions", bad)) == (400, "ModelArts.0104")
 
 
 @pytest.mark.parametrize(

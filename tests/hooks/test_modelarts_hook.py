@@ -7,9 +7,9 @@ import inspect
 import json
 import pydoc
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -28,38 +28,11 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from tests.hooks.both_forms import Ask, in_a_loop
 from tests.support import ACT, READ, START, Bench, assert_no_secret
-
-if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.clouds.operation import BoundOperation
 
 NOBODY = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7aff"
 LONG = "long-run"
-
-
-class Ask(Protocol):
-    """Calls an operation in one of its two forms."""
-
-    def __call__(self, operation: BoundOperation[Any, Any], *args: Any, **kwargs: Any) -> Any: ...
-
-
-def in_a_loop(work: Callable[[], Awaitable[Any]]) -> Any:
-    """Run something in an event loop of its own and close what it opened."""
-
-    async def live() -> Any:
-        try:
-            return await work()
-        finally:
-            await close_clients()
-
-    return asyncio.run(live())
-
-
-@pytest.fixture(params=["blocking", "aio"])
-def ask(request: pytest.FixtureRequest) -> Ask:
-    if request.param == "blocking":
-        return lambda operation, *args, **kwargs: operation(*args, **kwargs)
-    return lambda operation, *args, **kwargs: in_a_loop(lambda: operation.aio(*args, **kwargs))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.operators.modelarts_stage import staging
 from tests.support import modelarts
 
-__all__ = ["modelarts"]
+__all__ = ["modelarts", "staging"]

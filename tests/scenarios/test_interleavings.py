@@ -299,6 +299,20 @@ def test_execution_timeout_while_a_lost_start_is_looked_up_stops_the_run(set_sta
     assert stage.service.shown(stage.run_id) == "stopped"
 
 
+def test_execution_timeout_while_the_start_after_a_clear_is_looked_up_stops_the_new_run(set_stage: SetStage) -> None:
+    stage = set_stage(profile="late")
+    stage.plan(*chain(("train", (completes(), endless()))))
+    operator = stage.starter(execution_timeout=timedelta(hours=1))
+    assert stage.attempt(operator).state == "success"
+    stage.airflow.clear()
+    stage.service.fault("start", when="after", action="reset")
+    stage.at(1, stage.use_up_execution_timeout)
+    stage.attempt(operator)
+    stage.clock.advance(1)
+    assert len(stage.runs) == 2
+    assert stage.counts.stops == 1
+
+
 def test_cleared_while_running_then_redeployed_starts_one_run_more(set_stage: SetStage) -> None:
     stage = set_stage(profile="late")
     stage.plan(*chain(("train", endless())))

@@ -162,7 +162,7 @@ class RunStatus(Reply):
 class RunGlance(BaseModel):
     """What a watcher needs to know of a run. A thousand are read at once, so it holds nothing else."""
 
-    model_config = ConfigDict(alias_generator=to_pascal, frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True, coerce_numbers_to_str=True)
 
     pipeline_run_id: str = Field(min_length=1)
     status: str | None = None
@@ -173,7 +173,7 @@ class RunGlance(BaseModel):
 class RunGlances(BaseModel):
     """The answer of the batch read as watchers read it: quickly, and with little for the garbage collector to do."""
 
-    model_config = ConfigDict(alias_generator=to_pascal, frozen=True)
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
 
     request_id: str | None = None
     pipeline_runs: list[RunGlance] | None = None

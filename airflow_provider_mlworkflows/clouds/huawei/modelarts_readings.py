@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -161,6 +161,23 @@ def cluster_resource(cluster: Cluster) -> Resource:
     )
 
 
+def cluster_called(cluster: str, clusters: Iterable[Cluster]) -> Cluster | None:
+    """The cluster of an id, or else of a name; None if there is none.
+
+    :raises InvalidInputError: if several have the name.
+    """
+    known = list(clusters)
+    matching = [each for each in known if each.cluster_id == cluster] or [
+        each for each in known if each.cluster_name == cluster
+    ]
+    if len(matching) > 1:
+        raise InvalidInputError(
+            f"{len(matching)} clusters are called {cluster!r}; give the id of one: "
+            f"{', '.join(each.cluster_id for each in matching)}."
+        )
+    return matching[0] if matching else None
+
+
 def _state(states: Mapping[str, ResourceState], status: str) -> ResourceState:
     return states.get(status.strip().lower(), ResourceState.UNKNOWN)
 
@@ -238,12 +255,5 @@ class ReadingsApi(ServicesApi, ResourcesApi):
         """
         checked_segment("cluster", cluster)
         clusters = yield from self.iter_clusters.steps()
-        matching = [each for each in clusters if each.cluster_id == cluster] or [
-            each for each in clusters if each.cluster_name == cluster
-        ]
-        if len(matching) > 1:
-            raise InvalidInputError(
-                f"{len(matching)} clusters are called {cluster!r}; give the id of one: "
-                f"{', '.join(each.cluster_id for each in matching)}."
-            )
-        return cluster_resource(matching[0]) if matching else None
+        called = cluster_called(cluster, clusters)
+        return cluster_resource(called) if called else None

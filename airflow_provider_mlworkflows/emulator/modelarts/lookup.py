@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator.modelarts.store import ModelArts, Workflow
     from airflow_provider_mlworkflows.emulator.switches import Switches
 
+BAD_ARGUMENT = "ModelArts.0101"
+NOT_THERE = "ModelArts.0102"
+NAME_TAKEN = "ModelArts.0103"
 BAD_PARAMETER = "ModelArts.0104"
 WORKFLOW_NOT_FOUND = "ModelArts.7512"
 EXECUTION_NOT_FOUND = "ModelArts.7511"
 SCHEDULE_NOT_FOUND = "ModelArts.7525"
 SUBSCRIPTION_NOT_FOUND = "ModelArts.7519"
 JOB_NOT_FOUND = "ModelArts.2775"
+SERVICE_NOT_FOUND = "ModelArts.3502"
+SERVICE_CONFLICT = "ModelArts.3503"
+NOTEBOOK_NOT_FOUND = "ModelArts.6309"
+POOL_NOT_FOUND = "ModelArts.50015001"
 UNKNOWN_FIELD = "reserved_info"
 
 
@@ -97,25 +104,37 @@ class Lookup:
             refuse(f"Key: '{field}' Error:Field validation for '{field}' failed on the 'uuid4' tag")
         return value.lower()
 
-    def body(self, call: Call, check: Check, name: str) -> dict[str, Any]:
+    def body(self, call: Call, check: Check, name: str, code: str = BAD_PARAMETER) -> dict[str, Any]:
         """Return the decoded body, which must have a shape.
 
         Args:
             call: The call.
             check: The shape.
             name: The body's type name in complaints.
+            code: Error code of a refusal.
         """
         try:
             decoded = call.json()
         except ValueError:
-            refuse("the request body is not valid JSON")
+            refuse("the request body is not valid JSON", code=code)
         if not isinstance(decoded, dict):
-            refuse("the request body must be a JSON object")
+            refuse("the request body must be a JSON object", code=code)
         try:
             check(name, decoded)
         except ShapeError as error:
-            refuse(str(error))
+            refuse(str(error), code=code)
         return decoded
+
+    def forbid(self, message: str, code: str = BAD_PARAMETER) -> None:
+        """Refuse what the present state forbids, unless it is switched on to accept that without effect.
+
+        Args:
+            message: What is not allowed, and why.
+            code: The service's own code for it.
+        """
+        status, other = self.switches.wrong_state
+        if status >= 300:
+            refuse(message, status=status, code=other or code)
 
     def page(self, call: Call, rows: Sequence[Any]) -> list[Any]:
         """Return the rows between ``offset`` and ``offset + limit``."""
@@ -151,6 +170,36 @@ class Lookup:
             return list(rows)
         key = keys[self.choice(call, "sort_by", tuple(keys), "")]
         return sorted(rows, key=key, reverse=order == "desc")
+
+    def names(self, call: Call, param: str, name: str) -> bool:
+        """Whether a name is one that the query asks for, or nobody asks for any."""
+        wanted = call.param(param)
+        if wanted is None or self.switches.name_filter == "contains":
+            return (wanted or "") in name
+        return wanted == name
+
+    def sorted_rows(
+        self, call: Call, rows: Sequence[Any], keys: dict[str, Callable[[Any], Any]], order: str
+    ) -> list[Any]:
+        """Return rows sorted as lists of the first version do it: by the first of the keys if none is asked for.
+
+        Args:
+            call: The call.
+            rows: All rows.
+            keys: What rows can be sorted by.
+            order: The order if none is asked for.
+        """
+        key = keys[self.choice(call, "sort_by", tuple(keys), next(iter(keys)))]
+        backwards = self.choice(call, "order", ("asc", "desc"), order) == "desc"
+        return sorted(rows, key=key, reverse=backwards)
+
+    def counted(self, call: Call, name: str, rows: Sequence[Any]) -> dict[str, Any]:
+        """Return the body of a list of the first version, in which ``offset`` is a page unless switched otherwise."""
+        limit = min(self.number(call, "limit", 1000, least=1), self.switches.page_cap)
+        offset = self.number(call, "offset", 0, least=0)
+        first = offset * limit if self.switches.offset_counts == "pages" else offset
+        page = list(rows[first : first + limit])
+        return {name: page, "count": len(page), "total_count": len(rows)}
 
     def listing(self, call: Call, rows: Sequence[Any], total: int) -> dict[str, Any]:
         """Return the body of a paged list."""

@@ -1,8 +1,8 @@
-"""Ready-made workflows; each takes 20 to 60 seconds when nobody has to wait for anybody."""
+"""Ready-made workflows, each of which takes 20 to 60 seconds when nobody has to wait for anybody, and resources."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts.definitions import (
     StepDefinition,
@@ -12,11 +12,19 @@ from airflow_provider_mlworkflows.emulator.modelarts.definitions import (
     succeeds,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.emulator.modelarts.store import ModelArts
+
 PLAIN_CHAIN = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a01"
 BRANCH_WITH_SKIP = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a02"
 WAITS_FOR_INPUTS = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a03"
 FAILS_AT_STEP_3 = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a04"
 HOLDS_FOR_LABELLING = "5a1f7c02-3d64-4b8e-9f10-6c2e8d4b7a05"
+CPU_CLUSTER = "ff808081673fbb3d01673fbb824d0000"
+GPU_CLUSTER = "8abf68a969c3cb3a0169c4acb24b0000"
+POOL = "auto-pool-os-86c13962597848eeb29c5861153a391f"
+NOTEBOOK = "a55eba18-1ebf-4e9a-8229-d2d3b593a3dc"
+SMALL_POOL = "small-pool-os-0f4b7d1c93a8456e8b2d6a5c7e9f1032"
 
 _LEARNING_RATE = {
     "name": "learning_rate",
@@ -59,6 +67,27 @@ def ready_made() -> tuple[WorkflowDefinition, ...]:
         _failing(prepare, train),
         _held(),
     )
+
+
+def furnish(store: ModelArts) -> None:
+    """Put the ready-made workflows and resources into an emulated service."""
+    for definition in ready_made():
+        store.add_workflow(definition)
+    store.clusters.add("my-cluster", cluster_id=CPU_CLUSTER, nodes=2)
+    store.clusters.add(
+        "gpu-cluster",
+        cluster_id=GPU_CLUSTER,
+        nodes=4,
+        available_nodes=3,
+        specification="modelarts.vm.gpu.v100",
+        period_num=1,
+        period_type="year",
+        product_id="00301-232010-0--0",
+        order_id="CS2011261845KJFTX",
+    )
+    store.pools.add(POOL, display_name="auto-pool-os", nodes=12, available=11)
+    store.pools.add(SMALL_POOL, display_name="small-pool-os", nodes=1)
+    store.notebooks.add("my-notebook", notebook_id=NOTEBOOK, tags={"team": "vision"})
 
 
 def _plain_chain(prepare: StepDefinition, train: StepDefinition) -> WorkflowDefinition:

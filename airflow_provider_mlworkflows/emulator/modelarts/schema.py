@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_mlworkflows.emulator.modelarts.cron import is_cron
+
 Check = Callable[[str, Any], None]
 
 STEP_NAME = re.compile(r"[A-Za-z\u4e00-\u9fff][A-Za-z0-9\u4e00-\u9fff _-]{0,63}")
 INPUT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-CRON = re.compile(r"\S+( \S+){5}")
+TOPIC_URN = re.compile(r"urn:smn(:[^:\s]+){3}")
+EVENT = re.compile(r"[^:]+:[a-z_]+(,[a-z_]+)*")
 DATA_TYPES = ("dataset", "obs", "swr", "model_list", "label_task", "service")
 PARAMETER_TYPES = ("str", "string", "String", "int", "bool", "float", "json")
 
@@ -47,11 +50,21 @@ def anything(where: str, value: Any) -> None:
     """Accept any value."""
 
 
-def text(*, pattern: re.Pattern[str] | None = None, choices: tuple[str, ...] = ()) -> Check:
-    """Accept texts of a pattern or out of choices."""
+def text(
+    *,
+    pattern: re.Pattern[str] | None = None,
+    choices: tuple[str, ...] = (),
+    longest: int | None = None,
+    without: str = "",
+) -> Check:
+    """Accept texts of a pattern or out of choices, up to a length, without some characters."""
 
     def check(where: str, value: Any) -> None:
         TEXT(where, value)
+        if longest is not None and len(value) > longest:
+            raise _complain(where, "max")
+        if set(without) & set(value):
+            raise _complain(where, "excludesall")
         if pattern is not None and not pattern.fullmatch(value):
             raise _complain(where, "name")
         if choices and value not in choices:
@@ -60,14 +73,29 @@ def text(*, pattern: re.Pattern[str] | None = None, choices: tuple[str, ...] = (
     return check
 
 
-def items(each: Check, *, least: int = 0) -> Check:
-    """Accept arrays of at least ``least`` accepted values."""
+def whole(least: int, most: int | None = None) -> Check:
+    """Accept integers within bounds."""
+
+    def check(where: str, value: Any) -> None:
+        INTEGER(where, value)
+        if value < least:
+            raise _complain(where, "min")
+        if most is not None and value > most:
+            raise _complain(where, "max")
+
+    return check
+
+
+def items(each: Check, *, least: int = 0, most: int | None = None) -> Check:
+    """Accept arrays of at least ``least`` and at most ``most`` accepted values."""
 
     def check(where: str, value: Any) -> None:
         if not isinstance(value, list):
             raise _complain(where, "array")
         if len(value) < least:
             raise _complain(where, "min")
+        if most is not None and len(value) > most:
+            raise _complain(where, "max")
         for index, item in enumerate(value):
             each(f"{where}[{index}]", item)
 
@@ -88,6 +116,13 @@ def shape(fields: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Che
                 field_check(f"{where}.{name}", value[name])
 
     return check
+
+
+def cron(where: str, value: Any) -> None:
+    """Accept times of schedules."""
+    TEXT(where, value)
+    if not is_cron(value):
+        raise _complain(where, "cron")
 
 
 LABELS = items(TEXT)
@@ -179,7 +214,7 @@ EXECUTION_ACTION = shape(
     required=("action_name",),
 )
 STEP_ACTION = shape({**INPUTS, "action_name": text(choices=("retry", "stop", "continue"))}, required=("action_name",))
-SCHEDULE_CONTENT = shape({"cron": text(pattern=CRON), "method": text(choices=("fixed",))}, required=("cron",))
+SCHEDULE_CONTENT = shape({"cron": cron, "method": text(choices=("fixed",))}, required=("cron",))
 SCHEDULE = shape(
     {
         "type": text(choices=("time",)),
@@ -192,7 +227,8 @@ SCHEDULE = shape(
 )
 SCHEDULE_UPDATE = shape({"content": SCHEDULE_CONTENT, "enable": BOOLEAN})
 SUBSCRIPTION = shape(
-    {"topic_urns": items(TEXT, least=1), "events": items(TEXT), "entity": TEXT}, required=("topic_urns",)
+    {"topic_urns": items(text(pattern=TOPIC_URN), least=1), "events": items(text(pattern=EVENT)), "entity": TEXT},
+    required=("topic_urns",),
 )
 SERVICE_AUTH = shape(
     {

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
+from airflow_provider_mlworkflows.emulator.modelarts.autosearch import AutoSearchRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.executions import ExecutionRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
+from airflow_provider_mlworkflows.emulator.modelarts.notebooks import NotebookRoutes
+from airflow_provider_mlworkflows.emulator.modelarts.resources.routes import ResourceRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.schedules import ScheduleRoutes
+from airflow_provider_mlworkflows.emulator.modelarts.serving.routes import ServiceRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.training import TrainingRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.workflows import WorkflowRoutes
 
@@ -42,6 +46,10 @@ class ModelArtsService:
             ExecutionRoutes(lookup),
             ScheduleRoutes(lookup),
             TrainingRoutes(lookup),
+            ServiceRoutes(lookup),
+            ResourceRoutes(lookup),
+            NotebookRoutes(lookup),
+            AutoSearchRoutes(lookup),
         )
 
     def operations(self) -> Sequence[Operation]:

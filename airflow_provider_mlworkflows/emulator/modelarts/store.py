@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts import inputs
 from airflow_provider_mlworkflows.emulator.modelarts.machine import Execution
+from airflow_provider_mlworkflows.emulator.modelarts.notebooks import Notebooks
+from airflow_provider_mlworkflows.emulator.modelarts.resources import Clusters, Pools
+from airflow_provider_mlworkflows.emulator.modelarts.serving.store import Services
 from airflow_provider_mlworkflows.emulator.modelarts.views import cased, execution_view
 from airflow_provider_mlworkflows.emulator.visibility import Visibility
 
@@ -77,9 +80,21 @@ class ModelArts:
         clock: The emulator's clock.
         switches: The open points.
         lock: The lock that guards the emulator's state.
+
+    Attributes:
+        services: Deployed services.
+        newer_services: Those of the second version of the API, which the first does not show.
+        clusters: Dedicated clusters.
+        pools: Resource pools.
+        notebooks: Notebooks with their tags.
     """
 
     def __init__(self, clock: Clock, switches: Switches, lock: threading.RLock) -> None:
+        self.services = Services(clock, switches, lock)
+        self.newer_services = Services(clock, switches, lock)
+        self.clusters = Clusters(clock, lock)
+        self.pools = Pools(clock, lock)
+        self.notebooks = Notebooks(lock)
         self._clock = clock
         self._switches = switches
         self._lock = lock
