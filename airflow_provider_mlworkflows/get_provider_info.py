@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, object]:
     more = {
         "hooks": ["modelarts_resources"],
         "operators": [
+            "modelarts_actions",
             "modelarts_extras",
             "modelarts_schedules",
             "modelarts_service_changes",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.operators.acting import RerunOperator, StopOperator
+from airflow_provider_mlworkflows.operators.references import source_of, unveiled, veiled
 from airflow_provider_mlworkflows.operators.starting import StartOperator
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.runs import Run
 
 SCOPE_FIELDS = ("alibaba_conn_id", "region", "workspace_id")
-_REFERENCE = re.compile(r"\{\{(\s*(?:inputs|pipelines|item)\b[^{}]*)\}\}")
-"""A pipeline's own reference. Jinja writes its expressions in the same way, but knows none of these names."""
-_VEILED = re.compile("\x02([^\x02\x03]*)\x03")
-_NO_FILE = "\x03"
 
 
 class PaiFlowStartPipelineOperator(StartOperator):
@@ -101,18 +97,12 @@ class PaiFlowStartPipelineOperator(StartOperator):
         seen_oids: set[int] | None = None,
     ) -> Any:
         """Render Airflow's templates, and leave a pipeline's own references alone, which look the same."""
-        if isinstance(content, str):
-            content = _REFERENCE.sub("\x02\\1\x03", self._source_of(content, jinja_env or self.get_template_env()))
-            return _unveiled(super().render_template(content, context, jinja_env, seen_oids))
-        return super().render_template(content, context, jinja_env, seen_oids)
-
-    def _source_of(self, text: str, jinja_env: jinja2.Environment) -> str:
-        """The text to render: of the manifest's file, if it names one. A value such as ``conf.yaml`` names none."""
-        if not text.endswith(tuple(self.template_ext)):
-            return text
-        if text is not self.manifest or jinja_env.loader is None:
-            return text + _NO_FILE
-        return jinja_env.loader.get_source(jinja_env, text)[0]
+        if not isinstance(content, str):
+            return super().render_template(content, context, jinja_env, seen_oids)
+        source = source_of(
+            content, self.template_ext, jinja_env or self.get_template_env(), may_be_file=content is self.manifest
+        )
+        return unveiled(super().render_template(veiled(source), context, jinja_env, seen_oids))
 
     @property
     def started_workflow(self) -> str:
@@ -148,15 +138,6 @@ class PaiFlowStartPipelineOperator(StartOperator):
     def repair_run(self, run: Run) -> None:
         """Run the failed nodes again, with the arguments that the run was created with (RerunPipelineRun)."""
         self.hook.repair_run(run)
-
-
-def _unveiled(rendered: Any) -> Any:
-    """What was rendered, perhaps as a native object, with the pipeline's references as they were."""
-    if isinstance(rendered, str):
-        return _VEILED.sub(r"{{\1}}", rendered).removesuffix(_NO_FILE)
-    if isinstance(rendered, dict):
-        return {key: _unveiled(value) for key, value in rendered.items()}
-    return [_unveiled(value) for value in rendered] if isinstance(rendered, list) else rendered
 
 
 class PaiFlowRerunOperator(RerunOperator):
