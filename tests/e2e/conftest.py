@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.fernet import Fernet
 
-from airflow_provider_mlworkflows.emulator import Emulator, StepDefinition, Switches, WorkflowDefinition, never_ends
+from airflow_provider_mlworkflows.emulator import Emulator, Switches
+from airflow_provider_mlworkflows.emulator import credentials as published
 from airflow_provider_mlworkflows.emulator.environment import connections
-from tests.e2e.dags.kill_rows import ENDLESS
-from tests.e2e.rows import Row
+from tests.e2e.secrets_search import Secrets, overheard
 from tests.harness.environment import REPOSITORY
 from tests.harness.standalone import StandaloneAirflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 DAG_FILES = [
     Path(__file__).parent / "dags" / "kill_rows.py",
@@ -24,14 +25,27 @@ DAG_FILES = [
 ]
 
 
+FERNET_KEY = Fernet.generate_key()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What searches the traces of all other tests comes last."""
+    items.sort(key=lambda item: item.path.name == "test_secrets.py")
+
+
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[Emulator]:
-    """An emulator on the wall clock, with a workflow that never ends by itself."""
+def secrets() -> Secrets:
+    """All that must not be told, grown by what is heard of each request."""
+    secrets = Secrets()
+    secrets.add("secret key", published.SECRET_KEY, published.TEMPORARY_SECRET_KEY)
+    return secrets
+
+
+@pytest.fixture(scope="session")
+def emulator(secrets: Secrets) -> Iterator[Emulator]:
+    """An emulator on the wall clock."""
     # Nobody reads a run once its task has been killed, so a delay counted in reads would never end.
-    with Emulator(clock="real", switches=Switches(visibility_delay=0)) as running:
-        running.modelarts.add_workflow(
-            WorkflowDefinition("endless", (StepDefinition("train", "job", (), (never_ends(),)),), workflow_id=ENDLESS)
-        )
+    with overheard(secrets), Emulator(clock="real", switches=Switches(visibility_delay=0)) as running:
         yield running
 
 
@@ -44,22 +58,10 @@ def airflow(emulator: Emulator) -> Iterator[StandaloneAirflow]:
             f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
             for conn_id, connection in connections(emulator.url).items()
         },
-        config={"core.parallelism": "8"},
+        config={"core.parallelism": "8", "core.fernet_key": FERNET_KEY.decode()},
     )
     try:
         running.start()
         yield running
     finally:
         running.stop()
-
-
-@pytest.fixture
-def begin(airflow: StandaloneAirflow, emulator: Emulator) -> Callable[[str], Row]:
-    """Begin a row: run a Dag, and wait until its task has started its run."""
-
-    def begin_row(dag_id: str) -> Row:
-        row = Row(airflow, emulator, dag_id, airflow.start_run(dag_id))
-        row.wait_for_start()
-        return row
-
-    return begin_row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ import httpx
 
 T = TypeVar("T")
 
+MOST_ATTEMPTS = 5
+"""How often a write is sent that the database refuses."""
 FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -34,11 +38,16 @@ class AirflowRestClient:
     Args:
         base_url: address of the API server, without a path.
         poll_interval: seconds between two looks while waiting.
+
+    Attributes:
+        writing: held by whoever changes something. On SQLite, a write makes the API server stand still for five
+            seconds if it meets another one; hold this to have no such thing happen.
     """
 
     def __init__(self, base_url: str, *, poll_interval: float = 0.2) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=30.0)
         self._poll_interval = poll_interval
+        self.writing = threading.RLock()
 
     def close(self) -> None:
         """Close the connections."""
@@ -62,13 +71,21 @@ class AirflowRestClient:
         Raises:
             httpx.HTTPStatusError: an error answer, with its body as a note.
         """
-        reply = self._http.request(method, f"/api/v2{path}", json=json, params=params)
+        reply = self._send(method, path, json, params)
         try:
             reply.raise_for_status()
         except httpx.HTTPStatusError as error:
             error.add_note(reply.text)
             raise
         return reply.json() if reply.content else None
+
+    def _send(self, method: str, path: str, json: Any, params: dict[str, Any] | None) -> httpx.Response:
+        with contextlib.nullcontext() if method == "GET" else self.writing:
+            for _ in range(MOST_ATTEMPTS - 1):
+                reply = self._http.request(method, f"/api/v2{path}", json=json, params=params)
+                if reply.status_code != httpx.codes.INTERNAL_SERVER_ERROR or "Database error" not in reply.text:
+                    return reply
+            return self._http.request(method, f"/api/v2{path}", json=json, params=params)
 
     def wait_for(self, what: str, look: Callable[[], T | None], patience: float) -> T:
         """Look until there is something to see.

@@ -130,12 +130,12 @@ class StandaloneAirflow:
             raise processes.ProcessNotFoundError(f"{pid} does not belong to this Airflow")
         os.kill(pid, number)
 
-    def start_component(self, name: str) -> int:
+    def start_component(self, name: str, *arguments: str) -> int:
         """Start a component, e.g. a ``triggerer`` in place of one that was ended; return its process id."""
         binary = Path(sys.executable).parent / "airflow"
         with self._output.open("ab") as output:
             started = subprocess.Popen(
-                [str(binary), name],
+                [str(binary), name, *arguments],
                 env=self._environment,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
