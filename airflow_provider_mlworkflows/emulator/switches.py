@@ -53,6 +53,7 @@ class Switches:
         "accepted", "services in a pool or cluster that does not exist (ModelArts)"
     )
     node_page_cap: int = _switch(5, "most nodes of a pool in one page, whatever the limit asks for (ModelArts)")
+    app_quota: int = _switch(5, "most apps of a user (ModelArts)")
     newer_missing_status: Literal[400, 403, 404] = _switch(
         400, "HTTP status for a service of the newer kind that does not exist (ModelArts)"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 
 from airflow_provider_mlworkflows.emulator.control import json_object
+from airflow_provider_mlworkflows.emulator.modelarts.appauth.control import AppControl
 from airflow_provider_mlworkflows.emulator.modelarts.definitions import Attempt
 from airflow_provider_mlworkflows.emulator.modelarts.notebooks import NotebookControl
 from airflow_provider_mlworkflows.emulator.modelarts.resources.control import ResourceControl
@@ -31,7 +32,11 @@ class ModelArtsControl:
     def __init__(self, store: ModelArts, switches: Switches) -> None:
         self._store = store
         self._switches = switches
-        self._others = (ResourceControl(store.clusters, store.pools), NotebookControl(store.notebooks))
+        self._others = (
+            ResourceControl(store.clusters, store.pools),
+            NotebookControl(store.notebooks),
+            AppControl(store.apps),
+        )
 
     def rows(self) -> list[Row]:
         """Return method, path and endpoint of each."""

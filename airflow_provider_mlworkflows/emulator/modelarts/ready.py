@@ -88,6 +88,7 @@ def furnish(store: ModelArts) -> None:
     store.pools.add(POOL, display_name="auto-pool-os", nodes=12, available=11)
     store.pools.add(SMALL_POOL, display_name="small-pool-os", nodes=1)
     store.notebooks.add("my-notebook", notebook_id=NOTEBOOK, tags={"team": "vision"})
+    store.apps.add("my-app", remark="calls the demonstration's services")
 
 
 def _plain_chain(prepare: StepDefinition, train: StepDefinition) -> WorkflowDefinition:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
+from airflow_provider_mlworkflows.emulator.modelarts.appauth.apis import ApiRoutes
+from airflow_provider_mlworkflows.emulator.modelarts.appauth.apps import AppRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.autosearch import AutoSearchRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.executions import ExecutionRoutes
 from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup, refuse, service_error
@@ -50,6 +52,8 @@ class ModelArtsService:
             ResourceRoutes(lookup),
             NotebookRoutes(lookup),
             AutoSearchRoutes(lookup),
+            AppRoutes(lookup),
+            ApiRoutes(lookup),
         )
 
     def operations(self) -> Sequence[Operation]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts import inputs
+from airflow_provider_mlworkflows.emulator.modelarts.appauth.store import Apps
 from airflow_provider_mlworkflows.emulator.modelarts.machine import Execution
 from airflow_provider_mlworkflows.emulator.modelarts.notebooks import Notebooks
 from airflow_provider_mlworkflows.emulator.modelarts.resources import Clusters, Pools
@@ -87,6 +88,7 @@ class ModelArts:
         clusters: Dedicated clusters.
         pools: Resource pools.
         notebooks: Notebooks with their tags.
+        apps: Apps, and the APIs that they call.
     """
 
     def __init__(self, clock: Clock, switches: Switches, lock: threading.RLock) -> None:
@@ -95,6 +97,7 @@ class ModelArts:
         self.clusters = Clusters(clock, lock)
         self.pools = Pools(clock, lock)
         self.notebooks = Notebooks(lock)
+        self.apps = Apps(clock, self.services, lock)
         self._clock = clock
         self._switches = switches
         self._lock = lock
