@@ -254,7 +254,8 @@ class RunHub:
 
     def hook(self) -> RunHook:
         """The hook, made anew from its connection every ten minutes and when credentials were refused."""
-        if self._clock.time() - self._hook_born >= CONNECTION_LIFETIME:
+        now = self._clock.time()
+        if now - self._hook_born >= CONNECTION_LIFETIME or self._refusals.outdates(self._hook_born, now):
             self.forget_connection()
         return self._hook
 

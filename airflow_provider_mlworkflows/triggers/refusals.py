@@ -25,7 +25,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self._error: AuthenticationError | None = None
-        self._quiet_until = 0.0
+        self._refused_at = self._quiet_until = 0.0
         self._pace = Pace()
         self._lock = asyncio.Lock()
 
@@ -46,6 +46,10 @@ class Refusals:
         """Seconds until it is time to ask again, 0 if nothing is refused."""
         return max(0.0, self._quiet_until - now) if self._error is not None else 0.0
 
+    def outdates(self, read_at: float, now: float) -> bool:
+        """Whether a connection read at that time has been refused since, and is due to be asked again."""
+        return self._error is not None and read_at < self._refused_at and now >= self._quiet_until
+
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
         """Around a request that may be the first one after a refusal: only one such at a time."""
@@ -62,7 +66,7 @@ class Refusals:
             return
         refused = [reading for reading in readings if isinstance(reading, AuthenticationError)]
         if refused and self.current(now) is None:
-            self._error = refused[0]
+            self._error, self._refused_at = refused[0], now
             self._quiet_until = now + self._pace.after(refused, 0.0)
 
 

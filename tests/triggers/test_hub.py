@@ -419,6 +419,7 @@ async def test_hubs_without_watchers_are_gone(cloud: Cloud, monkeypatch: pytest.
     async with asyncio.timeout(20):
         while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - the readers end by themselves
             await asyncio.sleep(0)
+    await asyncio.sleep(0)  # what is called at the end of a reader holds its hub until it has been called
     gc.collect()
     assert len(hub_module._hubs[loop]) == 0
     # What was under way then may still have come to its end.

@@ -76,9 +76,11 @@ def _aom_runs(cloud: Cloud, count: int) -> list[RunRef]:
     return [RunRef(workflow, aom.start_elsewhere(workflow)) for workflow in workflows]
 
 
-async def _watch(stack: AsyncExitStack, cloud: Cloud, service: Service, refs: list[RunRef]) -> Audience:
+async def _watch(
+    stack: AsyncExitStack, cloud: Cloud, service: Service, refs: list[RunRef], *, interval: float = INTERVAL
+) -> Audience:
     listeners = await stack.enter_async_context(audience(RunHub.shared(service, SCOPE, cloud.clock)))
-    listeners.watch(refs)
+    listeners.watch(refs, interval=interval)
     return listeners
 
 
@@ -112,6 +114,18 @@ async def test_wrong_secret_blocks_no_key_while_it_is_put_up_with(cloud: Cloud) 
     assert len(_refused(cloud)) == refused < cloud.emulator.switches.max_signature_failures
     assert not _is_blocked(cloud)
     assert cloud.emulator.journal.count(action="stop") == 0
+    assert cloud.emulator.journal.entries[-1].status == 200
+
+
+async def test_refused_connection_is_read_again_however_young(cloud: Cloud) -> None:
+    async with AsyncExitStack() as stack:
+        _change_secret(cloud, "changed")
+        await _watch(stack, cloud, MODELARTS, cloud.start(4), interval=2.0)
+        await passed(cloud.clock, 3)
+        assert len(_refused(cloud)) == 1
+        cloud.fields = {**cloud.fields, "password": "changed"}
+        await passed(cloud.clock, REFUSED_PAUSES[0] + 4)
+    assert len(_refused(cloud)) == 1
     assert cloud.emulator.journal.entries[-1].status == 200
 
 
