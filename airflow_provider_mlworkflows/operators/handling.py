@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 KILL_REQUEST_TIMEOUT = 3.0
 """Seconds for one request of a worker that has five before it is ended by force."""
+KILL_SECOND_ATTEMPT = 1.0
+"""Seconds within which that request must have failed to be sent again."""
 SETTLE_SECONDS = 120.0
 """How long a run may still show its old state after an action."""
 STOP_SECONDS = 60.0
@@ -97,16 +99,22 @@ class RunHandler:
             return True
 
     def stop_quickly(self, ref: RunRef, why: str) -> None:
-        """Ask once for a run to be stopped, as a task does that has only seconds left."""
+        """Ask for a run to be stopped, twice at most, as a task does that has only seconds left."""
         operator = self._operator
-        try:
-            hook = operator.service.hook(
-                operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
-            )
-            # A run that does not show its last action yet may look over and be alive.
-            self._tell_stopped(ref, why, hook.stop_run(ref, force=operator.unsettled))
-        except MLWorkflowsError as error:
-            self._tell_unstopped(ref, why, error)
+        ask_again_until = operator.clock.time() + KILL_SECOND_ATTEMPT
+        while True:
+            try:
+                hook = operator.service.hook(
+                    operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
+                )
+                # A run that does not show its last action yet may look over and be alive.
+                self._tell_stopped(ref, why, hook.stop_run(ref, force=operator.unsettled))
+            except MLWorkflowsError as error:
+                if is_transient(error) and operator.clock.time() < ask_again_until:
+                    ask_again_until = 0.0
+                    continue
+                self._tell_unstopped(ref, why, error)
+            return
 
     def _tell_unstopped(self, ref: RunRef, why: str, error: MLWorkflowsError) -> None:
         if isinstance(error, StopImpossibleError):

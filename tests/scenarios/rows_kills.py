@@ -32,6 +32,19 @@ def marked_failed(stage: Stage) -> None:
 
 
 @operator_row("stop", differs=_QUIET)
+def marked_failed_when_an_answer_comes_in_pieces(stage: Stage) -> None:
+    def mark() -> None:
+        stage.service.fault("read", action="truncate")
+        stage.mark("failed")
+
+    stage.plan(*chain(("train", endless())))
+    stage.at(100, mark)
+    stage.attempt(stage.starter(retries=1))
+    assert stage.airflow.state == "failed"
+    assert stage.counts == Counts(starts=1, stops=1)
+
+
+@operator_row("stop", differs=_QUIET)
 def marked_success(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     stage.at(100, lambda: stage.mark("success"))
