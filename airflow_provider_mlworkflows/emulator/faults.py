@@ -25,6 +25,7 @@ class FaultRule:
     Attributes:
         operation: Operation name, or ``"*"`` for any.
         path: Regular expression searched in ``"METHOD /decoded/path"``; must match too if given.
+        body: Regular expression searched in the call's body as text; must match too if given.
         nth: The first matching call that is hit, from 1.
         times: How many matching calls in a row are hit; ``None`` for all from then on.
         when: ``before`` the effect (nothing happens in the emulator) or ``after`` it (the effect stays, the
@@ -44,6 +45,7 @@ class FaultRule:
 
     operation: str = "*"
     path: str | None = None
+    body: str | None = None
     nth: int = 1
     times: int | None = 1
     when: FaultMoment = "before"
@@ -62,8 +64,9 @@ class FaultRule:
             raise ValueError("nth and times count from 1")
         if not 100 <= self.status <= 599:
             raise ValueError(f"{self.status} is no HTTP status")
-        if self.path is not None:
-            re.compile(self.path)
+        for pattern in (self.path, self.body):
+            if pattern is not None:
+                re.compile(pattern)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> FaultRule:
@@ -81,11 +84,13 @@ class FaultRule:
         """Return the rule as JSON-able values."""
         return asdict(self)
 
-    def matches(self, operation: str | None, request_line: str) -> bool:
+    def matches(self, operation: str | None, request_line: str, body: bytes = b"") -> bool:
         """Whether a call falls under this rule, its number aside."""
         if self.operation not in ("*", operation):
             return False
-        return self.path is None or re.search(self.path, request_line) is not None
+        if self.path is not None and re.search(self.path, request_line) is None:
+            return False
+        return self.body is None or re.search(self.body, body.decode(errors="replace")) is not None
 
 
 class Faults:
@@ -125,12 +130,12 @@ class Faults:
         with self._lock:
             self._rules.clear()
 
-    def hit(self, operation: str | None, request_line: str) -> list[FaultRule]:
+    def hit(self, operation: str | None, request_line: str, body: bytes = b"") -> list[FaultRule]:
         """Count one call against every rule and return those that strike it."""
         struck = []
         with self._lock:
             for rule, seen in self._rules:
-                if not rule.matches(operation, request_line):
+                if not rule.matches(operation, request_line, body):
                     continue
                 seen[0] += 1
                 beyond = seen[0] - rule.nth

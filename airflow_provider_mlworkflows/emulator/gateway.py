@@ -125,7 +125,7 @@ class Gateway:
             await self._reply(exchange, refused)
             return
         call, operation = exchange.call, exchange.operation
-        struck = self._faults.hit(operation.name, f"{call.method} {call.path}")
+        struck = self._faults.hit(operation.name, f"{call.method} {call.path}", call.body)
         if await self._strike(exchange, [rule for rule in struck if rule.when == "before"]):
             return
         answer = self._take_effect(exchange)

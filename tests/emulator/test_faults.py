@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,15 @@ def test_path_rules(emu: Emulator, caller: Caller) -> None:
     emu.faults.add(FaultRule(path=r"^GET .*/todolist$", status=500, times=None))
     assert caller.flow("GET", "/workflows").status_code == 200
     assert caller.flow("GET", "/workflows/todolist").status_code == 500
+
+
+def test_body_rules(emu: Emulator, caller: Caller) -> None:
+    emu.faults.add(FaultRule(operation=START, body='"name": ?"un[a-z]+"', status=500, times=None))
+    runs = [caller.flow("POST", RUNS, {"name": name}) for name in ("lucky", "unlucky", "lucky-too")]
+    assert [run.status_code for run in runs] == [201, 500, 201]
+    assert caller.flow("GET", RUNS).status_code == 200
+    with pytest.raises(re.error):
+        FaultRule(body="(")
 
 
 def test_refused_calls_are_not_counted(emu: Emulator, caller: Caller) -> None:

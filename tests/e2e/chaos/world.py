@@ -28,8 +28,8 @@ HELD_SECONDS = 25.0
 SERVICES: Mapping[str, type[ServiceUnderTest]] = {
     each.name: each for each in (ModelArtsUnderTest, PaiFlowUnderTest, AomUnderTest, ObsUnderTest)
 }
-AIMED = frozenset({"modelarts", "aom", "obs"})
-"""Services whose starts name the workflow in the path."""
+NAMED_IN_BODY = frozenset({"paiflow"})
+"""Services whose starts name the workflow in the body; the others do so in the path."""
 
 Fate = Literal["goes on", "succeeded", "failed", "stopped"]
 _FATES: Mapping[str, Fate] = {
@@ -76,9 +76,11 @@ class World:
     def _strike(self, planned: PlannedRun, call: CallKind, workflow: str, rule: Mapping[str, Any]) -> None:
         with self.emulator.lock:
             fault = self._services[planned.service].fault(call, **rule)
-            if call == "start" and planned.service in AIMED:
+            if call == "start":
+                named = re.escape(workflow)
                 self.emulator.faults.remove(fault)
-                self.emulator.faults.add(replace(fault, path=re.escape(workflow)))
+                in_body = planned.service in NAMED_IN_BODY
+                self.emulator.faults.add(replace(fault, body=named) if in_body else replace(fault, path=named))
 
     def runs(self, planned: PlannedRun, workflow: str) -> list[str]:
         """Ids of the runs of a task, oldest first."""
