@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tests.scenarios.service import ServiceUnderTest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.full]
 
 DAG_ID = "two_triggerers"
 STEP = "train"

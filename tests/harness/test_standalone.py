@@ -20,7 +20,7 @@ standalone = standalone_fixture(
     environment=lambda: {"AIRFLOW_CONN_CLOUD": f"generic://ak:{PASSWORD}@cloud.invalid"},
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.full]
 
 
 def test_deferrable_dag_succeeds(standalone: StandaloneAirflow) -> None:

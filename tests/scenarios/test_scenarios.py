@@ -101,10 +101,10 @@ def _cases() -> Iterator[Any]:
 
 
 def _marks(service: type[ServiceUnderTest], profile: str) -> tuple[pytest.MarkDecorator, ...]:
-    """All rows take minutes: those of one service run always, the usual ones of the others with what is slow."""
-    if service is SERVICES[0]:
-        return () if profile == "usual" else (pytest.mark.slow,)
-    return (pytest.mark.slow,) if profile == "usual" or service is SERVICES[1] else (pytest.mark.full,)
+    """All rows take minutes: the usual ones of one service run always, its others and their likes with what is slow."""
+    if profile == "usual":
+        return () if service is SERVICES[0] else (pytest.mark.slow,)
+    return (pytest.mark.slow,) if service is SERVICES[0] else (pytest.mark.full,)
 
 
 @pytest.mark.parametrize(("service", "profile", "row"), list(_cases()))
