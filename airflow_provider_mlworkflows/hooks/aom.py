@@ -16,6 +16,7 @@ from airflow_provider_mlworkflows.clouds.huawei.aom_actions import (
 from airflow_provider_mlworkflows.clouds.huawei.aom_errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.aom_graph import WorkflowNodes
 from airflow_provider_mlworkflows.clouds.huawei.aom_inputs import LONGEST_NAME, checked_name, required_choice
+from airflow_provider_mlworkflows.clouds.huawei.aom_models import Execution, UnreadExecutionList
 from airflow_provider_mlworkflows.clouds.huawei.aom_outputs import log_lines
 from airflow_provider_mlworkflows.clouds.huawei.aom_requests import first_of
 from airflow_provider_mlworkflows.clouds.huawei.aom_states import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_mlworkflows.clouds.client import Client
-    from airflow_provider_mlworkflows.clouds.huawei.aom_models import Execution, Workflow
+    from airflow_provider_mlworkflows.clouds.huawei.aom_models import Workflow
 
 LOG_LINES = 50
 
@@ -140,7 +141,7 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
 
         (ListWorkflowExecutions, SearchWorkflowExecutionDetail)
         """
-        runs = yield from self._lists.read(refs, self._listed_runs)
+        runs = yield from self._lists.read(refs, self._listed_items, self._listed_run)
         missing = [ref for ref in refs if ref not in runs]
         return {**runs, **(yield from super().get_runs.steps(missing))}
 
@@ -148,15 +149,24 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
         """Executions of the same workflow are read together, where that costs less."""
         return self._lists.batches(refs)
 
+    def _listed_items(self, workflow_id: str) -> Steps[list[Any]]:
+        listing = yield from self._listing(workflow_id)
+        return (yield from next(listing).read_as(UnreadExecutionList))
+
+    def _listed_run(self, ref: RunRef, item: Any) -> Run:
+        return self._run(Execution.model_validate(item), ref, self._nodes[ref.workflow_id], listed=True)
+
     def _listed_runs(self, workflow_id: str) -> Steps[list[Run]]:
-        nodes = yield from self._nodes_of(workflow_id)
-        executions = yield from self.list_executions.steps(
-            workflow_id, enterprise_project_id=nodes.enterprise_project_id or None
-        )
+        listing = yield from self._listing(workflow_id)
+        nodes = self._nodes[workflow_id]
         return [
             self._run(execution, RunRef(workflow_id, execution.execution_id), nodes, listed=True)
-            for execution in executions
+            for execution in (yield from listing)
         ]
+
+    def _listing(self, workflow_id: str) -> Steps[Steps[list[Execution]]]:
+        nodes = yield from self._nodes_of(workflow_id)
+        return self.list_executions.steps(workflow_id, enterprise_project_id=nodes.enterprise_project_id or None)
 
     def _nodes_of(self, workflow_id: str) -> Steps[WorkflowNodes]:
         """The nodes of a workflow, looked up once. Where that is impossible, their ids have to do."""

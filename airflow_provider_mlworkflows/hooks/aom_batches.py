@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlworkflows.clouds.huawei.aom_models import decoded
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.hooks.lists import Reading, WorkflowLists, by_workflow
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, ids_of
+from airflow_provider_mlworkflows.runs import RunRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_mlworkflows.clouds.operation import Steps
-    from airflow_provider_mlworkflows.runs import Run, RunRef
+    from airflow_provider_mlworkflows.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -33,26 +35,37 @@ class ListReader(WorkflowLists):
     before it was read; until then they are hoped to be few.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered = ListedRuns()
+
     def read(
-        self, refs: Sequence[RunRef], list_runs: Callable[[str], Steps[list[Run]]]
+        self,
+        refs: Sequence[RunRef],
+        list_items: Callable[[str], Steps[list[Any]]],
+        run_of: Callable[[RunRef, Any], Run],
     ) -> Steps[dict[RunRef, Reading]]:
         """Those of the executions that lists show, and errors of lists for all that they concern.
 
         :param refs: the executions.
-        :param list_runs: reads the list of a workflow.
+        :param list_items: reads the list of a workflow, as decoded JSON.
+        :param run_of: reads an item of it.
         """
         readings: dict[RunRef, Reading] = {}
         for group in by_workflow(refs):
             if self._is_list_cheaper(group):
-                readings |= yield from self._listed(group, list_runs)
+                readings |= yield from self._listed(group, list_items, run_of)
         return readings
 
     def _listed(
-        self, group: Sequence[RunRef], list_runs: Callable[[str], Steps[list[Run]]]
+        self,
+        group: Sequence[RunRef],
+        list_items: Callable[[str], Steps[list[Any]]],
+        run_of: Callable[[RunRef, Any], Run],
     ) -> Steps[dict[RunRef, Reading]]:
         workflow_id = group[0].workflow_id
         try:
-            listed = yield from list_runs(workflow_id)
+            listed = yield from list_items(workflow_id)
         except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
             # Reading them one by one tells whom that concerns.
             log.warning("Executions of %s cannot be listed, so each is read by itself. %s", workflow_id, error)
@@ -61,7 +74,8 @@ class ListReader(WorkflowLists):
         except MLWorkflowsError as error:
             return dict.fromkeys(group, error)
         wanted = set(group)
-        found: dict[RunRef, Reading] = {run.ref: run for run in listed if run.ref in wanted}
+        shown = {RunRef(workflow_id, name): item for name, item in ids_of(map(decoded, listed), "execution_id")}
+        found = self._remembered.read({ref: shown[ref] for ref in group if ref in shown}, run_of)
         missing = len(wanted) - len(found)
         self._costs[workflow_id] = 1 + len(listed) // WEIGHT + missing
-        return found
+        return dict(found)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import marshal
+from collections.abc import Mapping
 from math import floor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 Reading = Run | MLWorkflowsError
 
@@ -29,6 +31,53 @@ class WorkflowLists:
 
     def _is_list_cheaper(self, group: Sequence[RunRef]) -> bool:
         return self._costs.get(group[0].workflow_id, 1) < len(group)
+
+
+class ListedRuns:
+    """Runs as lists have shown them, so that one that a list shows unchanged is not read again.
+
+    :param growing: a field that is no news while all others stay as they are.
+    """
+
+    def __init__(self, growing: str = "") -> None:
+        self._growing = growing
+        self._known: dict[RunRef, tuple[int, Run]] = {}
+
+    def read(self, shown: Mapping[RunRef, Any], run_of: Callable[[RunRef, Any], Run]) -> dict[RunRef, Run]:
+        """The runs in a list's items. Missing is what cannot be read: reading that by itself tells why.
+
+        :param shown: decoded JSON.
+        :param run_of: reads an item; raises ValueError if that cannot be done.
+        """
+        found: dict[RunRef, Run] = {}
+        for ref, item in shown.items():
+            digest = self._digest(item)
+            known = self._known.pop(ref, None)
+            if known is None or known[0] != digest:
+                try:
+                    known = digest, run_of(ref, item)
+                except ValueError:
+                    continue
+            found[ref] = known[1]
+            if not known[1].is_over:  # nobody asks for those again
+                self._known[ref] = known
+        return found
+
+    def _digest(self, item: Any) -> int:
+        if self._growing in item:
+            item = {**item, self._growing: None}
+        return hash(marshal.dumps(item, _PLAIN))
+
+
+_PLAIN = 2
+"""The format that writes equal values in the same way: later ones tell also which values are one object."""
+
+
+def ids_of(items: Iterable[Any], name: str) -> Iterable[tuple[str, Any]]:
+    """The items of a list that have an id, each with it."""
+    for item in items:
+        if isinstance(item, Mapping) and isinstance(item.get(name), str | int):
+            yield str(item[name]), item
 
 
 def by_workflow(refs: Sequence[RunRef]) -> list[list[RunRef]]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_glances import ExecutionGlance, ExecutionGlances
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     Inputs,
     data_requirement_items,
     parameter_items,
 )
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, Page
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, glance_of, run_of
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -23,14 +24,14 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.hooks.lists import by_workflow
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, by_workflow, ids_of
 from airflow_provider_mlworkflows.hooks.modelarts_base import ModelArtsRunHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, StepExecution
+    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import StepExecution
 
 WORTH_A_LIST = 3
 """From so many executions of one workflow on, reading its list costs less than reading each."""
@@ -49,6 +50,10 @@ class ModelArtsHook(ModelArtsRunHook):
 
     Its arguments are those of `ModelArtsRunHook`.
     """
+
+    @cached_property
+    def _remembered(self) -> ListedRuns:
+        return ListedRuns(growing="duration")
 
     def test_connection(self) -> tuple[bool, str]:
         """List one workflow (ListWorkflows), and say what to change if that does not work.
@@ -185,15 +190,18 @@ class ModelArtsHook(ModelArtsRunHook):
             listing = self.list_executions.steps(
                 workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
             )
-            page = (yield from next(listing).read_as(ExecutionGlances)).items or []
-            for execution in page:
-                if execution.execution_id in wanted:
-                    run = self._run(execution, workflow_id)
-                    found[run.ref] = run
+            page = (yield from next(listing).read_as(Page[Any])).items
+            shown = {RunRef(workflow_id, run_id): item for run_id, item in ids_of(page, "execution_id")}
+            found |= self._remembered.read(
+                {ref: item for ref, item in shown.items() if ref.run_id in wanted}, self._listed_run
+            )
             offset += len(page)
             if len(found) == len(wanted) or not page:
                 break
         return found
+
+    def _listed_run(self, ref: RunRef, item: Any) -> Run:
+        return self._run(Execution.model_validate(item), ref.workflow_id)
 
     def _waiting_runs(self, runs: Mapping[RunRef, Run]) -> Steps[dict[RunRef, Run]]:
         """Those of the runs that the todo list names, as waiting."""
@@ -329,8 +337,6 @@ class ModelArtsHook(ModelArtsRunHook):
         console = self.console_url
         return f"{console}#/workflow/{workflow_id}/execution/{execution_id}" if console else ""
 
-    def _run(self, execution: Execution | ExecutionGlance, workflow_id: str) -> Run:
+    def _run(self, execution: Execution, workflow_id: str) -> Run:
         url = self.execution_url(workflow_id, execution.execution_id)
-        if isinstance(execution, ExecutionGlance):
-            return glance_of(execution, console_url=url, workflow_id=workflow_id)
         return run_of(execution, console_url=url, workflow_id=workflow_id)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution, UnreadExecutionPage
 from airflow_provider_mlworkflows.clouds.huawei.obs_requests import PAGE_SIZE, marker_after
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, NotFoundError
-from airflow_provider_mlworkflows.hooks.lists import Reading, WorkflowLists, by_workflow
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_mlworkflows.clouds.huawei.obs import ObsWorkflowApi
-    from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution
     from airflow_provider_mlworkflows.clouds.operation import Steps
     from airflow_provider_mlworkflows.runs import Run, RunRef
 
@@ -23,6 +23,10 @@ class ListReader(WorkflowLists):
     A list holds every execution there ever was, in no order of time, so its length decides. It is not known before
     it was read; until then a single page is hoped for, and no more pages are read than single reads would cost.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered = ListedRuns()
 
     def read(
         self, api: ObsWorkflowApi, refs: Sequence[RunRef], run_of: Callable[[Execution, RunRef], Run]
@@ -38,26 +42,29 @@ class ListReader(WorkflowLists):
             if self._is_list_cheaper(group):
                 try:
                     found = yield from self._listed(api, {ref.run_id: ref for ref in group})
-                    readings |= {ref: run_of(execution, ref) for ref, execution in found.items()}
+                    readings |= self._remembered.read(
+                        found, lambda ref, item: run_of(Execution.model_validate(item), ref)
+                    )
                 except NotFoundError:
                     continue  # reading them one by one tells what is missing
                 except MLWorkflowsError as error:
                     readings |= dict.fromkeys(group, error)
         return readings
 
-    def _listed(self, api: ObsWorkflowApi, wanted: dict[str, RunRef]) -> Steps[dict[RunRef, Execution]]:
+    def _listed(self, api: ObsWorkflowApi, wanted: dict[str, RunRef]) -> Steps[dict[RunRef, Any]]:
         workflow_id = next(iter(wanted.values())).workflow_id
-        found: dict[RunRef, Execution] = {}
+        found: dict[RunRef, Any] = {}
         marker: str | None = None
         pages = 0
         while len(found) < len(wanted):
             pages += 1
             if pages > len(wanted):
                 break
-            page = yield from api.list_executions.steps(workflow_id, next_marker=marker, limit=PAGE_SIZE)
-            for execution in page.executions:
-                if execution.execution_name in wanted:
-                    found[wanted[execution.execution_name]] = execution
+            listing = api.list_executions.steps(workflow_id, next_marker=marker, limit=PAGE_SIZE)
+            page = yield from next(listing).read_as(UnreadExecutionPage)
+            for name, item in ids_of(page.executions, "execution_name"):
+                if name in wanted:
+                    found[wanted[name]] = item
             marker = marker_after(page, marker)
             if marker is None:
                 break

@@ -304,6 +304,13 @@ class TestReadingMany:
         assert runs[refs[0]].has_steps
         assert runs[refs[0]] == hook.get_run(refs[0])
 
+    def test_those_that_a_list_shows_unchanged_are_not_read_again(
+        self, aom: Bench, hook: AomWorkflowHook, ask: Ask
+    ) -> None:
+        refs = self.refs(aom, 20)
+        first, second = ask(hook.get_runs, refs), ask(hook.get_runs, refs)
+        assert all(first[ref] is second[ref] for ref in refs)
+
     def test_a_single_one_takes_no_list(self, aom: Bench, hook: AomWorkflowHook, ask: Ask) -> None:
         refs = [*self.refs(aom, 1), *self.refs(aom, 1, PAUSES)]
         runs = self.read(hook, ask, refs)

@@ -96,6 +96,13 @@ class TestReading:
         assert {run.state for run in runs.values()} == {RunState.ACTIVE}
         assert (asked(modelarts, LIST), asked(modelarts, READ)) == (1, 0)
 
+    def test_those_that_a_list_shows_unchanged_are_not_read_again(
+        self, modelarts: Bench, hook: ObsWorkflowHook, ask: Ask
+    ) -> None:
+        refs = [begun(modelarts, TAKES_AN_HOUR) for _ in range(20)]
+        first, second = ask(hook.get_runs, refs), ask(hook.get_runs, refs)
+        assert all(first[ref] is second[ref] for ref in refs)
+
     def test_one_run_is_read_by_itself(self, modelarts: Bench, hook: ObsWorkflowHook, ask: Ask) -> None:
         ref = begun(modelarts, TAKES_AN_HOUR)
         assert set(ask(hook.get_runs, [ref])) == {ref}

@@ -42,6 +42,7 @@ from tests.triggers.hub_support import (
 )
 
 if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution
     from airflow_provider_mlworkflows.hooks.base import RunHook
 
 READS = "ShowWorkflowExecution"
@@ -205,6 +206,26 @@ async def test_event_loop_gets_its_turn_between_pages(cloud: Cloud, monkeypatch:
     beating.cancel()
     assert sum(converted.values()) >= 500
     assert max(converted.values()) <= 100
+
+
+async def test_runs_that_a_list_shows_unchanged_are_not_read_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[str] = Counter()
+    convert = ModelArtsHook._run
+
+    def counted(self: ModelArtsHook, execution: Execution, workflow_id: str) -> Run:
+        read[execution.execution_id] += 1
+        return convert(self, execution, workflow_id)
+
+    monkeypatch.setattr(ModelArtsHook, "_run", counted)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(cloud.start(500))
+        await passed(cloud.clock, 2 * INTERVAL)
+        known = sum(read.values())
+        await passed(cloud.clock, 10 * INTERVAL)
+    assert known >= 500
+    assert sum(read.values()) == known
 
 
 async def test_throttling_slows_everybody_and_passes(clock: ScriptedClock) -> None:

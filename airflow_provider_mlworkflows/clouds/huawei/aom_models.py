@@ -258,6 +258,8 @@ def _bare_list(value: object) -> object:
 
 ExecutionList = cast("type[list[Execution]]", Annotated[list[Execution], BeforeValidator(_bare_list)])
 """A bare array, which may be wrapped or null."""
+UnreadExecutionList = cast("type[list[Any]]", Annotated[list[Any], BeforeValidator(_bare_list)])
+"""The same as decoded JSON."""
 
 
 class Template(Reply):

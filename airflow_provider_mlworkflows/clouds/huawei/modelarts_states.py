@@ -13,7 +13,6 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_glances import ExecutionGlance
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Duration, Execution, StepExecution
 
 INITIAL_STATUS = "init"
@@ -114,21 +113,6 @@ def run_of(execution: Execution, *, console_url: str = "", workflow_id: str = ""
     )
 
 
-def glance_of(glance: ExecutionGlance, *, console_url: str, workflow_id: str) -> Run:
-    """An execution as a list without steps shows it, in the words of every service."""
-    state = execution_state(glance.status)
-    return Run(
-        ref=RunRef(workflow_id, glance.execution_id),
-        state=state,
-        status=glance.status or INITIAL_STATUS,
-        name=glance.name or "",
-        url=console_url,
-        started_at=glance.created_at,
-        ended_at=_ended_at(glance, ()) if state.is_terminal else None,
-        has_steps=False,
-    )
-
-
 @lru_cache
 def _literal(status: str | None) -> str:
     return (status or INITIAL_STATUS).strip().lower()
@@ -195,7 +179,7 @@ def _message(state: RunState, steps: Iterable[Step]) -> str:
     return ""
 
 
-def _ended_at(execution: Execution | ExecutionGlance, steps: Iterable[Step]) -> datetime | None:
+def _ended_at(execution: Execution, steps: Iterable[Step]) -> datetime | None:
     duration = _seconds(execution.duration)
     if execution.created_at is not None and duration is not None:
         return execution.created_at + timedelta(seconds=duration)

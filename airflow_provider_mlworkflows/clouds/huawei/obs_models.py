@@ -203,6 +203,16 @@ class ExecutionPage(Reply):
     is_truncated: bool = False
 
 
+class UnreadExecutionPage(Reply):
+    """The same, its executions as decoded JSON."""
+
+    promised = ExecutionPage.promised
+
+    executions: list[Any] = Field(default_factory=list)
+    next_marker: str = ""
+    is_truncated: bool = False
+
+
 class StateInfo(Reply):
     """A state of an execution. Times and input are there once it was entered; why it failed, nobody promises."""
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import checked_range
+from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution
 from airflow_provider_mlworkflows.exceptions import UnexpectedReplyError
 
 if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution, ExecutionPage
+    from airflow_provider_mlworkflows.clouds.huawei.obs_models import ExecutionPage, UnreadExecutionPage
     from airflow_provider_mlworkflows.clouds.operation import Pages, Request
 
 P = TypeVar("P", bound="NumberedPage")
@@ -103,7 +104,7 @@ def marked_pages(
             return
 
 
-def marker_after(page: ExecutionPage, marker: str | None) -> str | None:
+def marker_after(page: ExecutionPage | UnreadExecutionPage, marker: str | None) -> str | None:
     """Where the page after this one begins, None if it is the last.
 
     A marker is made of an execution's type and name, so a missing one follows from the last execution.
@@ -112,11 +113,15 @@ def marker_after(page: ExecutionPage, marker: str | None) -> str | None:
     """
     if not page.is_truncated:
         return None
-    last = page.executions[-1] if page.executions else None
-    following = page.next_marker or (f"{last.execution_type}{last.execution_name}" if last else "")
+    following = page.next_marker or "".join(map(_marker_of, page.executions[-1:]))
     if not following or following == marker:
         raise _no_way_on(f"after the marker {marker!r} is followed by more, which begins at {following!r}")
     return following
+
+
+def _marker_of(execution: Any) -> str:
+    known = Execution.model_validate(execution)
+    return f"{known.execution_type}{known.execution_name}"
 
 
 def _no_way_on(what: str) -> UnexpectedReplyError:
