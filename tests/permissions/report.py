@@ -7,10 +7,9 @@ import json
 import pkgutil
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.sensor import BaseSensorOperator
 
 from airflow_provider_mlworkflows import operators, sensors
 from tests.permissions.table import NEEDS, ROLES, Need, Role, actions, permissions
@@ -22,7 +21,22 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs" / "permissions.md"
 UNPUBLISHED = frozenset({"obs"})
 """Services that have no action for the operations: what the emulator asks for is its own."""
-HEADER = ("| Operator, sensor | Always | More, if |", "|---|---|---|")
+BASES = frozenset(
+    {
+        *(
+            "RunOperator",
+            "StartOperator",
+            "UnmarkedStartOperator",
+            "RerunOperator",
+            "StopOperator",
+            "StepActionOperator",
+        ),
+        *("ModelArtsCallOperator", "AomOperator", "AomExecutionOperator", "RunSensor", "ModelArtsResourceSensor"),
+    }
+)
+"""What operators and sensors are made of, and no DAG uses."""
+PREFIXES = {"modelarts": "modelarts:", "aom": "cms:"}
+"""Services whose actions are not called like the operations: what the tables leave out of their names."""
 
 
 def public_classes() -> list[str]:
@@ -33,58 +47,45 @@ def public_classes() -> list[str]:
             for name, kind in vars(importlib.import_module(module.name)).items():
                 if isinstance(kind, type) and issubclass(kind, BaseOperator) and kind.__module__ == module.name:
                     found.add(name)
-    bases = {base.__name__ for name in found for base in _named(name).__mro__[1:]}
-    # A base may be usable itself; those that are not cannot be made, or do nothing.
-    return sorted(name for name in found if name not in bases or name in {each.name for each in _rows()})
-
-
-def _named(name: str) -> type[BaseOperator]:
-    known = [BaseOperator, BaseSensorOperator]
-    return next(kind for kind in _subclasses(known) if kind.__name__ == name)
-
-
-def _subclasses(kinds: Iterable[type[BaseOperator]]) -> Iterator[type[BaseOperator]]:
-    for kind in kinds:
-        yield kind
-        yield from _subclasses(kind.__subclasses__())
-
-
-def _rows() -> Iterator[Need]:
-    for needs in NEEDS.values():
-        yield from needs
+    return sorted(found - BASES)
 
 
 def policy(service: str, allowed: Sequence[str]) -> str:
     """A policy that allows these actions, in the syntax of the service's cloud."""
-    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(allowed)}
-    if service == "paiflow":
-        return _json({"Version": "1", "Statement": [{**statement, "Resource": "*"}]})
-    return _json({"Version": "1.1", "Statement": [statement]})
+    version, resource = ("1", ', "Resource": "*"') if service == "paiflow" else ("1.1", "")
+    listed = ",\n".join(f"  {json.dumps(action)}" for action in allowed)
+    begin = f'{{"Version": "{version}", "Statement": [{{"Effect": "Allow"{resource}, "Action": ['
+    return f"```json\n{begin}\n{listed}\n]}}]}}\n```"
 
 
-def _json(value: Any) -> str:
-    return f"```json\n{json.dumps(value, indent=2)}\n```"
+def _short(service: str, permission: str) -> str:
+    """An action without the name of its service."""
+    return f"`{permission.removeprefix(PREFIXES[service])}`"
 
 
-def _operations(service: str, names: Sequence[str]) -> str:
-    """Operations, each with its action."""
-    return ", ".join(_operation(service, name) for name in names)
-
-
-def _operation(service: str, name: str) -> str:
-    if service in UNPUBLISHED:
-        return name
-    permission = permissions()[service][name]
-    return f"{name} (`{permission}`)" if permission else f"{name} (none)"
+def _asked(service: str, names: Sequence[str], *, beside: Sequence[str] = ()) -> str:
+    """The actions of operations, as far as others do not take them already."""
+    if service not in PREFIXES:
+        return ""
+    return ", ".join(_short(service, each) for each in actions(service, names) if each not in actions(service, beside))
 
 
 def rows(service: str) -> Iterator[str]:
-    """The table of a service: what calls what."""
-    yield from HEADER
+    """The table of a service: who calls what."""
+    with_actions = service in PREFIXES
+    columns = ["Operator, sensor", "Calls", *(["Needs"] if with_actions else []), "More, if"]
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
     for need in NEEDS[service]:
-        more = "; ".join(f"{when}: {_operations(service, names)}" for when, names in need.more.items())
         name = f"`{need.name}`" if need.name.isidentifier() else need.name
-        yield f"| {name} | {_operations(service, need.always)} | {more} |"
+        needs = [_asked(service, need.always) or "none"] if with_actions else []
+        more = "<br>".join(_more(service, need, when) for when in need.more)
+        yield f"| {' | '.join([name, ', '.join(need.always), *needs, more])} |"
+
+
+def _more(service: str, need: Need, when: str) -> str:
+    further = _asked(service, need.more[when], beside=need.always)
+    return f"{when}: {', '.join(need.more[when])}" + (f", needs {further}" if further else "")
 
 
 def _operations_of(service: str, role: Role) -> Iterator[str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tests.permissions.table import NO_TEMPLATE, RERUN, STATUS_CHANGE, STORED, TEMPLATE, UNMARKED
+from tests.permissions.table import NEEDS, NO_TEMPLATE, RERUN, STATUS_CHANGE, STORED, TEMPLATE, UNMARKED
 from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 
 if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.emulator import JournalEntry
+    from airflow_provider_mlworkflows.emulator import Emulator, JournalEntry
     from tests.scenarios.service import ServiceUnderTest
     from tests.scenarios.stage import Mode, Stage
 
@@ -102,12 +102,24 @@ def operation_of(entry: JournalEntry) -> str | None:
     return entry.operation
 
 
+def called(emulator: Emulator) -> set[str]:
+    """The operations that were asked for, as the table calls them."""
+    return {name for entry in emulator.journal.entries if (name := operation_of(entry)) is not None}
+
+
+def undocumented(emulator: Emulator, under_test: type[ServiceUnderTest]) -> set[str]:
+    """The operations that were asked for, and that the table lists for no operator or sensor of a service."""
+    service = SERVICE_OF.get(under_test)
+    known = {operation for need in NEEDS.get(service or "", ()) for operation in need.operations}
+    return called(emulator) - known if service else set()
+
+
 def answered(stage: Stage, operation: str) -> int:
     """How many requests for an operation were not refused."""
     return stage.emulator.journal.count(operation, status=200)
 
 
-def has_gone_well(stage: Stage, **arguments: Any) -> None:
+def has_gone_well(stage: Stage) -> None:
     """Assert that the last attempt succeeded and nothing was missing on the way."""
     assert stage.result.state == "success", stage.log
     assert [warning for warning in WARNINGS if warning in stage.log] == [], stage.log

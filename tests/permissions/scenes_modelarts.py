@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.emulator.modelarts.ready import HOLDS_FOR_LABELLING, NOTEBOOK
@@ -162,7 +165,7 @@ def _planned_service(stage: Stage, *deployments: Any) -> str:
 
 def _named(stage: Stage, name: str) -> list[Service]:
     known = stage.emulator.modelarts.services.all.values()
-    return [each for each in known if each.fields["service_name"] == name]
+    return [each for each in known if each.name == name]
 
 
 def _running(stage: Stage, *deployments: Any) -> Service:
@@ -256,7 +259,7 @@ def deletes_a_service(stage: Stage) -> None:
 def deletes_a_service_by_its_name(stage: Stage) -> None:
     service = _running(stage)
     kind = modelarts_service_changes.ModelArtsDeleteServiceOperator
-    assert call(stage, kind, service_name=service.fields["service_name"]) == service.service_id
+    assert call(stage, kind, service_name=service.name) == service.service_id
 
 
 # Sensors
@@ -350,9 +353,12 @@ def asks_for_an_authorization(stage: Stage) -> None:
 def looks_for_its_project(stage: Stage) -> None:
     connection = stage.service.connections()[HUAWEI_CONNECTION]
     extra = {key: value for key, value in connection["extra"].items() if key != "project_id"}
-    stage.airflow.set_connection(HUAWEI_CONNECTION, {**connection, "extra": extra})
-    stage.emulator.modelarts.start(HOLDS_FOR_LABELLING)
-    _waits(stage, modelarts_resources.ModelArtsTodoSensor)
+    # A project that was found before is remembered by region.
+    extra["region"] = f"eu-west-{next(_numbers)}"
+    stage.emulator.credentials.add_project(extra["region"])
+    variable = {f"AIRFLOW_CONN_{HUAWEI_CONNECTION.upper()}": json.dumps({**connection, "extra": extra})}
+    with mock.patch.dict(os.environ, variable):
+        waits_for_a_todo(stage)
 
 
 def _test_connection(hook: Any) -> None:
@@ -362,19 +368,19 @@ def _test_connection(hook: Any) -> None:
 
 @scene(TEST, ModelArtsUnderTest)
 def tests_modelarts(stage: Stage) -> None:
-    _test_connection(ModelArtsHook())
+    _test_connection(ModelArtsHook(clock=stage.clock))
 
 
 @scene(TEST, PaiFlowUnderTest)
 def tests_paiflow(stage: Stage) -> None:
-    _test_connection(PaiFlowHook())
+    _test_connection(PaiFlowHook(clock=stage.clock))
 
 
 @scene(TEST, ObsUnderTest)
 def tests_obs(stage: Stage) -> None:
-    _test_connection(ObsWorkflowHook())
+    _test_connection(ObsWorkflowHook(clock=stage.clock))
 
 
 @scene(TEST, AomUnderTest)
 def tests_aom(stage: Stage) -> None:
-    _test_connection(AomWorkflowHook())
+    _test_connection(AomWorkflowHook(clock=stage.clock))

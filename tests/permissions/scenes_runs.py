@@ -61,6 +61,7 @@ STEP_SENSORS = (
     ("AomNodeSensor", AomUnderTest),
 )
 NEEDS_INPUT = (PlannedStep("train", (completes(),)), PlannedStep("deploy", (completes(),), "train", needs="instances"))
+ALONE = "it is alone in the triggerer"
 ANSWERS = {"on_waiting": "continue", "waiting_inputs": {"deploy": {"parameters": {"instances": 2}}}}
 
 
@@ -223,7 +224,8 @@ def measures_outputs(stage: Stage) -> None:
 
 @listed(STARTERS[1])
 def starts_a_manifest(stage: Stage) -> None:
-    manifest = stage.emulator.paiflow.pipelines[stage.plan(*chain(("train", completes())))].manifest.text
+    pipeline_id = stage.plan(*chain(("train", completes())))
+    manifest = stage.emulator.paiflow.pipelines[pipeline_id].manifest.text
     stage.attempt(PaiFlowStartPipelineOperator(task_id="start", manifest=manifest, deferrable=False))
     has_gone_well(stage)
     _is_shown(stage)
@@ -356,7 +358,7 @@ def is_killed_when_retried(stage: Stage) -> None:
 
 @listed(*RUN_SENSORS)
 @listed(RUN_SENSORS[1], when=DEFER, mode="deferrable")
-@listed(RUN_SENSORS[0], RUN_SENSORS[2], RUN_SENSORS[3], when="it is alone in the triggerer", mode="deferrable")
+@listed(RUN_SENSORS[0], RUN_SENSORS[2], RUN_SENSORS[3], when=ALONE, mode="deferrable")
 def is_waited_for(stage: Stage) -> None:
     run_id = begun(stage, *chain(("train", completes(100))))
     stage.attempt(stage.sensor(run_id))
@@ -367,12 +369,22 @@ def is_waited_for(stage: Stage) -> None:
 
 
 @listed(*STEP_SENSORS)
-@listed(*STEP_SENSORS, when="it is alone in the triggerer", mode="deferrable")
+@listed(STEP_SENSORS[1], when=DEFER, mode="deferrable")
+@listed(*(row for row in STEP_SENSORS if row[1] is not PaiFlowUnderTest), when=ALONE, mode="deferrable")
 def has_a_step_that_is_waited_for(stage: Stage) -> None:
     run_id = begun(stage, *chain(("train", completes(100)), ("deploy", endless())))
-    stage.attempt(stage.sensor(run_id, "train"))
+    stage.attempt(stage.sensor(run_id, "train", timeout=3600))
     has_gone_well(stage)
     assert stage.result.xcoms["step"]["name"] == "train"
+    if stage.mode == "deferrable" and stage.service.name == "paiflow":
+        assert answered(stage, "ListPipelineRunsStatus") > 0
+
+
+@listed(STEP_SENSORS[1], when=table.RUN_OVER)
+def is_over_with_its_step(stage: Stage) -> None:
+    run_id = begun(stage, *chain(("train", completes(100))))
+    stage.attempt(stage.sensor(run_id, "train"))
+    has_gone_well(stage)
 
 
 # What the triggerer reads for several tasks
@@ -382,8 +394,7 @@ def _are_read_together(stage: Stage, watcher: RunOperator | RunSensor) -> None:
     refs = [RunRef(stage.workflow, run_id) for run_id in stage.runs]
     runs = watcher.hook.get_runs(refs)
     assert [type(runs[ref]) for ref in refs] == [Run] * len(refs), runs
-    section = {"modelarts": "modelarts", "obs": "obs", "aom": "aom"}[stage.service.name]
-    shared = table.need(section, type(watcher).__name__).more[MANY]
+    shared = table.need(stage.service.name, type(watcher).__name__).more[MANY]
     assert [operation for operation in shared if not answered(stage, operation)] == []
 
 

@@ -14,23 +14,24 @@ from airflow_provider_mlworkflows.emulator import Emulator
 
 LOST = "the answer to the start is lost"
 RETRY = "a retry repairs the run"
-KILL = "the run is stopped: kill, clear, time-out"
-LOG = "a step fails: its last log lines"
+KILL = "the run is stopped (kill, clear, time-out)"
+LOG = "a step fails (its last log lines)"
 WAITING = '`on_waiting="continue"`'
 METRICS = "`fetch_metrics=True`"
 STREAM = "`stream_logs=True`"
-DEFER = "`deferrable=True`: one read for many runs"
-MANY = "`deferrable=True` and several wait: one read for all"
-RESTART = "it deletes what it created before: clear, `on_retry=\"restart\"`"
-STATUS = "`status`: it starts or stops"
-CHANGE = "`config` or another field"
+DEFER = "`deferrable=True`"
+MANY = "several wait in the triggerer"
+RESTART = 'it replaces what it created before (clear, `on_retry="restart"`)'
+STATUS = "`status` is given"
+CHANGE = "`config` or another field is given"
 EXISTING = '`on_existing="update"`'
 NO_ID = "no `schedule_id` is given"
-BY_NAME = "`service_name` in place of the id"
+BY_NAME = "`service_name` is given"
+RUN_OVER = "the run is over with its node"
 RERUN = '`action="rerun"`'
-STORED = "`pipeline_id`"
+STORED = "`pipeline_id` is given"
 UNMARKED = "no `marker_input` is given"
-TEMPLATE, NO_TEMPLATE = "`template_id`", "no `template_id` is given"
+TEMPLATE, NO_TEMPLATE = "`template_id` is given", "no `template_id` is given"
 RETRIED_STOP = "`cancel_on_kill=True`, `cancel_on_timeout=True`"
 TEST = "Test button of the connection"
 NO_PROJECT = "any operator with a connection without `project_id`"
@@ -161,7 +162,11 @@ PAIFLOW = (
     Need("PaiFlowRerunOperator", ("RerunPipelineRun", *_READ), _PIPELINE_RUN),
     Need("PaiFlowTerminateOperator", ("TerminatePipelineRun", *_READ), {STREAM: _LOGS, **_STATUSES}),
     Need("PaiFlowRunSensor", _READ, _STATUSES),
-    Need("PaiFlowNodeSensor", _READ),
+    Need(
+        "PaiFlowNodeSensor",
+        ("GetPipelineRun", "GetPipelineRunNode"),
+        {RUN_OVER: ("ListPipelineRunNodeOutputs",), **_STATUSES},
+    ),
     Need(TEST, ("ListPipelineRuns",)),
 )
 
