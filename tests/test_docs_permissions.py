@@ -20,7 +20,7 @@ from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.modelarts_calls import ModelArtsCallOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
-from tests.permissions import report, scenes_modelarts, scenes_runs, table
+from tests.permissions import report, scenes_modelarts, scenes_runs, scenes_waiting, table
 from tests.permissions.scene import SCENES, Scene, called
 from tests.scenarios.clock import ScriptedClock
 from tests.scenarios.stage import Stage
@@ -28,7 +28,7 @@ from tests.scenarios.stage import Stage
 if TYPE_CHECKING:
     from tests.permissions.table import Need
 
-SCENE_MODULES = (scenes_modelarts, scenes_runs)
+SCENE_MODULES = (scenes_modelarts, scenes_runs, scenes_waiting)
 _DEFAULTS = {each.name: each.default for each in fields(Switches)}
 ON_THE_WAY = {table.RETRY: (table.LOG,)}
 """What else happens in some scenes: what is repaired has failed before."""

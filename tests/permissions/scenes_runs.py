@@ -8,10 +8,9 @@ from unittest import mock
 from airflow_provider_mlworkflows.emulator.paiflow.machine import PipelineRun
 from airflow_provider_mlworkflows.exceptions import RunFailedError
 from airflow_provider_mlworkflows.operators.paiflow import PaiFlowStartPipelineOperator
-from airflow_provider_mlworkflows.runs import Run, RunRef
 from tests.permissions import table
 from tests.permissions.scene import Play, answered, has_gone_well, scene
-from tests.permissions.table import DEFER, KILL, LOG, LOST, MANY, METRICS, RETRIED_STOP, RETRY, STREAM, WAITING
+from tests.permissions.table import DEFER, KILL, LOG, LOST, METRICS, RETRIED_STOP, RETRY, STREAM, WAITING
 from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
@@ -21,12 +20,8 @@ from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_mlworkflows.operators.base import RunOperator
-    from airflow_provider_mlworkflows.sensors.base import RunSensor
     from tests.scenarios.service import ServiceUnderTest
     from tests.scenarios.stage import Stage
-
-    Actor = Callable[..., RunOperator]
 
 START_MODELARTS, START_PAIFLOW = "ModelArtsStartWorkflowOperator", "PaiFlowStartPipelineOperator"
 START_OBS, START_AOM = "ObsStartWorkflowOperator", "AomStartWorkflowOperator"
@@ -48,20 +43,7 @@ STOPPERS = (
     ("AomTerminateOperator", AomUnderTest),
 )
 STEP_ACTORS = (("ModelArtsStepActionOperator", ModelArtsUnderTest), ("AomNodeOperationOperator", AomUnderTest))
-RUN_SENSORS = (
-    ("ModelArtsExecutionSensor", ModelArtsUnderTest),
-    ("PaiFlowRunSensor", PaiFlowUnderTest),
-    ("ObsExecutionSensor", ObsUnderTest),
-    ("AomExecutionSensor", AomUnderTest),
-)
-STEP_SENSORS = (
-    ("ModelArtsStepSensor", ModelArtsUnderTest),
-    ("PaiFlowNodeSensor", PaiFlowUnderTest),
-    ("ObsStateSensor", ObsUnderTest),
-    ("AomNodeSensor", AomUnderTest),
-)
 NEEDS_INPUT = (PlannedStep("train", (completes(),)), PlannedStep("deploy", (completes(),), "train", needs="instances"))
-ALONE = "it is alone in the triggerer"
 ANSWERS = {"on_waiting": "continue", "waiting_inputs": {"deploy": {"parameters": {"instances": 2}}}}
 
 
@@ -89,7 +71,8 @@ def failed(stage: Stage, *later: Any) -> str:
     return begun(stage, *chain(("train", (fails(), *(later or (completes(),))))), seconds=100)
 
 
-def _is_shown(stage: Stage) -> None:
+def is_shown(stage: Stage) -> None:
+    """Assert that the step shows, by its name."""
     assert [step["name"] for step in stage.result.xcoms["steps"]] == ["train"]
 
 
@@ -109,7 +92,7 @@ def starts(stage: Stage) -> None:
     stage.plan(*chain(("train", completes())))
     stage.attempt(stage.starter())
     has_gone_well(stage)
-    _is_shown(stage)
+    is_shown(stage)
     assert stage.counts.starts == 1
     if stage.mode == "deferrable":
         assert answered(stage, "ListPipelineRunsStatus") > 0
@@ -228,7 +211,7 @@ def starts_a_manifest(stage: Stage) -> None:
     manifest = stage.emulator.paiflow.pipelines[pipeline_id].manifest.text
     stage.attempt(PaiFlowStartPipelineOperator(task_id="start", manifest=manifest, deferrable=False))
     has_gone_well(stage)
-    _is_shown(stage)
+    is_shown(stage)
 
 
 # What runs a run again
@@ -241,7 +224,7 @@ def is_run_again(stage: Stage) -> None:
     run_id = failed(stage)
     stage.attempt(stage.actor(run_id, "rerun"))
     has_gone_well(stage)
-    _is_shown(stage)
+    is_shown(stage)
     assert stage.counts.repairs == 1
     if stage.mode == "deferrable":
         assert answered(stage, "ListPipelineRunsStatus") > 0
@@ -307,7 +290,7 @@ def is_stopped(stage: Stage) -> None:
     stage.attempt(stage.actor(run_id, "stop"))
     has_gone_well(stage)
     assert stage.service.shown(run_id) == "stopped"
-    _is_shown(stage)
+    is_shown(stage)
     if stage.mode == "deferrable":
         assert answered(stage, "ListPipelineRunsStatus") > 0
 
@@ -351,85 +334,3 @@ def is_killed_when_retried(stage: Stage) -> None:
     stage.at(100, lambda: stage.mark("failed"))
     stage.attempt(stage.step_actor(run_id, "train", "retry", cancel_on_kill=True))
     assert (stage.counts.repairs, stage.counts.stops) == (1, 1), stage.log
-
-
-# What waits for a run of somebody else
-
-
-@listed(*RUN_SENSORS)
-@listed(RUN_SENSORS[1], when=DEFER, mode="deferrable")
-@listed(RUN_SENSORS[0], RUN_SENSORS[2], RUN_SENSORS[3], when=ALONE, mode="deferrable")
-def is_waited_for(stage: Stage) -> None:
-    run_id = begun(stage, *chain(("train", completes(100))))
-    stage.attempt(stage.sensor(run_id))
-    has_gone_well(stage)
-    _is_shown(stage)
-    if stage.mode == "deferrable" and stage.service.name == "paiflow":
-        assert answered(stage, "ListPipelineRunsStatus") > 0
-
-
-@listed(*STEP_SENSORS)
-@listed(STEP_SENSORS[1], when=DEFER, mode="deferrable")
-@listed(*(row for row in STEP_SENSORS if row[1] is not PaiFlowUnderTest), when=ALONE, mode="deferrable")
-def has_a_step_that_is_waited_for(stage: Stage) -> None:
-    run_id = begun(stage, *chain(("train", completes(100)), ("deploy", endless())))
-    stage.attempt(stage.sensor(run_id, "train", timeout=3600))
-    has_gone_well(stage)
-    assert stage.result.xcoms["step"]["name"] == "train"
-    if stage.mode == "deferrable" and stage.service.name == "paiflow":
-        assert answered(stage, "ListPipelineRunsStatus") > 0
-
-
-@listed(STEP_SENSORS[1], when=table.RUN_OVER)
-def is_over_with_its_step(stage: Stage) -> None:
-    run_id = begun(stage, *chain(("train", completes(100))))
-    stage.attempt(stage.sensor(run_id, "train"))
-    has_gone_well(stage)
-
-
-# What the triggerer reads for several tasks
-
-
-def _are_read_together(stage: Stage, watcher: RunOperator | RunSensor) -> None:
-    refs = [RunRef(stage.workflow, run_id) for run_id in stage.runs]
-    runs = watcher.hook.get_runs(refs)
-    assert [type(runs[ref]) for ref in refs] == [Run] * len(refs), runs
-    shared = table.need(stage.service.name, type(watcher).__name__).more[MANY]
-    assert [operation for operation in shared if not answered(stage, operation)] == []
-
-
-def _several(stage: Stage) -> None:
-    begun(stage, *chain(("train", endless())))
-    for _ in range(2):
-        stage.service.start_elsewhere(stage.workflow)
-    stage.clock.advance(100)
-
-
-@listed(RUN_SENSORS[0], RUN_SENSORS[2], RUN_SENSORS[3], when=MANY)
-def are_read_together_for_sensors(stage: Stage) -> None:
-    _several(stage)
-    _are_read_together(stage, stage.sensor(stage.run_id))
-
-
-@listed(STARTERS[0], STARTERS[2], STARTERS[3], when=MANY)
-def are_read_together_for_starters(stage: Stage) -> None:
-    _several(stage)
-    _are_read_together(stage, stage.starter())
-
-
-@listed(RERUNNERS[0], RERUNNERS[2], when=MANY)
-def are_read_together_for_rerunners(stage: Stage) -> None:
-    _several(stage)
-    _are_read_together(stage, stage.actor(stage.run_id, "rerun"))
-
-
-@listed(STOPPERS[2], when=MANY)
-def are_read_together_for_stoppers(stage: Stage) -> None:
-    _several(stage)
-    _are_read_together(stage, stage.actor(stage.run_id, "stop"))
-
-
-@listed(*STEP_ACTORS, when=MANY)
-def are_read_together_for_step_actors(stage: Stage) -> None:
-    _several(stage)
-    _are_read_together(stage, stage.step_actor(stage.run_id, "train", "retry"))
