@@ -115,7 +115,7 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
             client = (hook := self.brief()).client
             workflows = hook.list_workflows(size=1)
         except PermissionDeniedError as error:
-            return False, f"{error} Listing workflows needs a policy such as AOM ReadOnlyAccess."
+            return False, f"{error} Listing workflows needs the IAM action cms:workflow:list."
         except MLWorkflowsError as error:
             return False, str(error)
         region = f" in region {client.region}" if client.region else ""

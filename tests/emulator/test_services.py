@@ -278,6 +278,17 @@ class TestSteering:
         emu.credentials.users["airflow"].denied.add("modelarts:service:create")
         assert code_of(caller.first("POST", "/services", ONLINE)) == (403, "ModelArts.0112")
 
+    def test_starting_and_stopping_is_a_permission_of_its_own(self, emu: Emulator, caller: Caller) -> None:
+        key = create(caller)
+        emu.clock.advance(60)
+        emu.credentials.revoke("modelarts:service:update")
+        assert code_of(update(caller, key, description="x")) == (403, "ModelArts.0112")
+        assert update(caller, key, status="stopped").status_code == 200
+        emu.credentials.revoke("modelarts:service:action")
+        emu.credentials.grant("modelarts:service:update")
+        assert code_of(update(caller, key, status="running")) == (403, "ModelArts.0112")
+        assert update(caller, key, description="x").status_code == 200
+
 
 class TestList:
     @pytest.fixture(autouse=True)

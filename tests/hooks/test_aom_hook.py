@@ -811,7 +811,7 @@ class TestConnection:
         aom.emulator.faults.add(FaultRule(operation=NAMES, status=403))
         good, text = hook.test_connection()
         assert not good
-        assert "AOM ReadOnlyAccess" in text
+        assert "cms:workflow:list" in text
         assert "open only in cn-north-4, cn-east-3, cn-east-2, cn-south-1" in text
 
     @pytest.mark.parametrize("worded_by", ["service", "gateway"])

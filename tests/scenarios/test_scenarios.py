@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.triggers.run import RunTrigger
 from tests.fifth_service.loom import LoomService, LoomUnderTest
+from tests.permissions.scene import undocumented
 from tests.scenarios import (
     rows_actions,
     rows_attempts,
@@ -118,6 +119,7 @@ def test_scenario(
         try:
             row.scene(stage)
             seen[mode] = stage.observed()
+            assert undocumented(emulator, service) == set(), "docs/permissions.md does not know of it"
         except Exception as error:
             error.add_note(f"in mode {mode}; log:\n{stage.log}")
             raise

@@ -26,11 +26,11 @@ class CatalogueRoutes:
         """Return the operations of this module."""
         one, by_job = CMS + "/template/{template_id}", CMS + "/template-list/{job_id}"
         scripts, versions = CMS + "/script/list", CMS + "/script-version-list"
-        listing = "aom:script:list"
+        listing = "cms:script:list"
         return [
-            Operation("SearchTemplateById", "GET", one, self.template, "aom:template:get"),
-            Operation("ListTemplateByJobId", "POST", by_job, self.templates, "aom:template:list"),
-            Operation("ListAllJobByName", "POST", CMS + "/job/list", self.jobs, "aom:job:list"),
+            Operation("SearchTemplateById", "GET", one, self.template, "cms:template:get"),
+            Operation("ListTemplateByJobId", "POST", by_job, self.templates, "cms:template:list"),
+            Operation("ListAllJobByName", "POST", CMS + "/job/list", self.jobs, "cms:job:list"),
             Operation("ListAllScriptByName", "POST", scripts, self.scripts, listing),
             Operation("ListAllVersionByVersionId", "POST", versions, self.versions, listing),
         ]

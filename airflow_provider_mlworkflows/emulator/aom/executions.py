@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _EXECUTIONS = WORKFLOW + "/executions"
 _EXECUTION = _EXECUTIONS + "/{execution_id}"
 _ACTIONS: dict[str, Action] = {name: name for name in get_args(Action)}
-EXECUTE = "aom:workflow:execute"
-GET = "aom:workflow:get"
+EXECUTE = "cms:execution:create"
+GET = "cms:execution:get"
 
 
 class ExecutionRoutes:
@@ -35,7 +35,7 @@ class ExecutionRoutes:
         """Return the operations of this module."""
         return [
             Operation("ExecuteWorkflow", "POST", _EXECUTIONS, self.start, EXECUTE),
-            Operation("ListWorkflowExecutions", "GET", _EXECUTIONS, self.list, "aom:workflow:list"),
+            Operation("ListWorkflowExecutions", "GET", _EXECUTIONS, self.list, GET),
             Operation("SearchWorkflowExecutionDetail", "GET", _EXECUTION + "/status", self.show, GET),
             Operation("StartPausingWorkflowExecutions", "POST", _EXECUTION + "/operation", self.operate, EXECUTE),
             Operation("StopExecution", "POST", _EXECUTION + "/terminate", self.terminate, EXECUTE),

@@ -31,9 +31,9 @@ class WorkflowRoutes:
         """Return the operations of this module."""
         trigger = WORKFLOW + "/trigger/action"
         return [
-            Operation("CreateWorkflow", "POST", CMS + "/workflow", self.create, "aom:workflow:create"),
-            Operation("ListWorkflow", "POST", CMS + "/workflow-list", self.list, "aom:workflow:list"),
-            Operation("UpdateWorkflowTriggerStatus", "PUT", trigger, self.switch_trigger, "aom:workflow:update"),
+            Operation("CreateWorkflow", "POST", CMS + "/workflow", self.create, "cms:workflow:create"),
+            Operation("ListWorkflow", "POST", CMS + "/workflow-list", self.list, "cms:workflow:list"),
+            Operation("UpdateWorkflowTriggerStatus", "PUT", trigger, self.switch_trigger, "cms:workflow:update"),
         ]
 
     def create(self, call: Call) -> Answer:

@@ -41,7 +41,7 @@ class ExecutionRoutes:
             Operation("ListExecutionLabels", "GET", _EXECUTIONS + "/labels", self.labels, LIST),
             Operation("ShowWorkflowExecution", "GET", _EXECUTION, self.show, GET),
             Operation("UpdateWorkflowExecution", "PUT", _EXECUTION, self.update, "modelarts:workflow:update"),
-            Operation("DeleteWorkflowExecution", "DELETE", _EXECUTION, self.delete, "modelarts:workflow:update"),
+            Operation("DeleteWorkflowExecution", "DELETE", _EXECUTION, self.delete, "modelarts:workflow:delete"),
             Operation("CreateWorkflowExecutionsActions", "POST", _EXECUTION + "/actions", self.act, EXECUTE),
             Operation("ListWorkflowStepExecution", "GET", steps, self.list_steps),
             Operation("CreateWorkflowStepExecutionsActions", "POST", _STEP + "/actions", self.act_on_step, EXECUTE),

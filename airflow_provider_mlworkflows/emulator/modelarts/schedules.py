@@ -27,6 +27,7 @@ _SUBSCRIPTIONS = _WORKFLOW + "/subscriptions"
 _SUBSCRIPTION = _SUBSCRIPTIONS + "/{subscription_id}"
 _GET = "modelarts:workflow:get"
 _UPDATE = "modelarts:workflow:update"
+_DELETE = "modelarts:workflow:delete"
 
 
 class ScheduleRoutes:
@@ -42,11 +43,11 @@ class ScheduleRoutes:
             Operation("ShowWorkflowScheduleList", "GET", _SCHEDULES, self.list, _GET),
             Operation("ShowWorkflowSchedule", "GET", _SCHEDULE, self.show, _GET),
             Operation("UpdateWorkflowSchedule", "PUT", _SCHEDULE, self.update, _UPDATE),
-            Operation("DeleteWorkflowScheduleId", "DELETE", _SCHEDULE, self.delete, _UPDATE),
+            Operation("DeleteWorkflowScheduleId", "DELETE", _SCHEDULE, self.delete, _DELETE),
             Operation("CreateWorkflowSubscriptions", "POST", _SUBSCRIPTIONS, self.subscribe, _UPDATE),
             Operation("ShowWorkflowSubscription", "GET", _SUBSCRIPTION, self.show_subscription, _GET),
             Operation("UpdateWorkflowSubscription", "PUT", _SUBSCRIPTION, self.update_subscription, _UPDATE),
-            Operation("DeleteWorkflowSubscription", "DELETE", _SUBSCRIPTION, self.unsubscribe, _UPDATE),
+            Operation("DeleteWorkflowSubscription", "DELETE", _SUBSCRIPTION, self.unsubscribe, _DELETE),
         ]
 
     def create(self, call: Call) -> Answer:

@@ -20,7 +20,7 @@ TASK = "worker-0"
 PREVIEW_LIMIT = 5 * 1024 * 1024
 _JOB = "/v2/{project_id}/training-jobs/{training_job_id}"
 _GET = "modelarts:trainJob:get"
-_LOGS = "modelarts:trainJob:logExport"
+_EXPORT = "modelarts:trainJob:logExport"
 _PHASES = {
     "creating": "Creating",
     "created": "Pending",
@@ -66,9 +66,9 @@ class TrainingRoutes:
         return [
             Operation("ShowTrainingJobDetails", "GET", _JOB, self.show, _GET),
             Operation("ListTrainingJobTasks", "GET", _JOB + "/tasks", self.tasks, _GET),
-            Operation("ShowTrainingJobLogsPreview", "GET", task + "/logs/preview", self.preview, _LOGS),
-            Operation("ShowObsUrlOfTrainingJobLogs", "GET", task + "/logs/url", self.log_url, _LOGS),
-            Operation("ShowTrainingJobLogsFromAom", "GET", _JOB + "/logs/{task_id}", self.log_lines, _LOGS),
+            Operation("ShowTrainingJobLogsPreview", "GET", task + "/logs/preview", self.preview, _GET),
+            Operation("ShowObsUrlOfTrainingJobLogs", "GET", task + "/logs/url", self.log_url, _EXPORT),
+            Operation("ShowTrainingJobLogsFromAom", "GET", _JOB + "/logs/{task_id}", self.log_lines, _GET),
             Operation("ListTrainingJobEvents", "GET", _JOB + "/events", self.events, _GET),
             Operation("ListTrainingJobStages", "GET", _JOB + "/stages", self.stages, _GET),
             Operation("ShowTrainingJobMetrics", "GET", _JOB + "/metrics/{task_id}", self.metrics, _GET),

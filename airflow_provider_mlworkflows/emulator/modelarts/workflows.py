@@ -27,6 +27,7 @@ _CREATE = "modelarts:workflow:create"
 _GET = "modelarts:workflow:get"
 _LIST = "modelarts:workflow:list"
 _UPDATE = "modelarts:workflow:update"
+_DELETE = "modelarts:workflow:delete"
 _UPDATABLE = (
     "name",
     "description",
@@ -60,7 +61,7 @@ class WorkflowRoutes:
             Operation("CreateWorkflowPurchasePool", "POST", package, self.purchase),
             Operation("ShowWorkflow", "GET", _WORKFLOW, self.show, _GET),
             Operation("UpdateWorkflow", "PUT", _WORKFLOW, self.update, _UPDATE),
-            Operation("DeleteWorkflow", "DELETE", _WORKFLOW, self.delete, _UPDATE),
+            Operation("DeleteWorkflow", "DELETE", _WORKFLOW, self.delete, _DELETE),
         ]
 
     def list(self, call: Call) -> Answer:

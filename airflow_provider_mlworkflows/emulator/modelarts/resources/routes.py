@@ -20,6 +20,7 @@ MOST_NODES = 500
 _POOLS = "/v2/{project_id}/pools"
 _POOL = _POOLS + "/{pool_name}"
 _LIST = "modelarts:pool:list"
+_GET = "modelarts:pool:get"
 _SORTING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "created_at": lambda row: row["created_at"],
     "cluster_name": lambda row: row["cluster_name"],
@@ -39,10 +40,10 @@ class ResourceRoutes:
     def operations(self) -> Sequence[Operation]:
         """Return the operations of this module."""
         return [
-            Operation("ListClusters", "GET", "/v1/{project_id}/clusters", self.clusters, "modelarts:cluster:list"),
+            Operation("ListClusters", "GET", "/v1/{project_id}/clusters", self.clusters),
             Operation("ListPools", "GET", _POOLS, self.pools, _LIST),
-            Operation("ShowPool", "GET", _POOL, self.pool, "modelarts:pool:get"),
-            Operation("ListPoolNodes", "GET", _POOL + "/nodes", self.nodes, "modelarts:pool:listNodes"),
+            Operation("ShowPool", "GET", _POOL, self.pool, _GET),
+            Operation("ListPoolNodes", "GET", _POOL + "/nodes", self.nodes, _GET),
         ]
 
     def clusters(self, call: Call) -> Answer:

@@ -31,6 +31,7 @@ _NEWER = "/v2/{project_id}/services"
 _CREATE = "modelarts:service:create"
 _GET = "modelarts:service:get"
 _UPDATE = "modelarts:service:update"
+_SWITCH = "modelarts:service:action"
 _SORTING: dict[str, Callable[[dict[str, Any]], Any]] = {
     "publish_at": lambda row: row["publish_at"],
     "service_name": lambda row: row["service_name"],
@@ -52,6 +53,7 @@ class ServiceRoutes:
             Operation("ListServices", "GET", _SERVICES, self.list, "modelarts:service:list"),
             Operation("CreateService", "POST", _SERVICES, self.create, _CREATE),
             Operation("ShowService", "GET", _SERVICE, self.show, _GET),
+            Operation("UpdateService", "PUT", _SERVICE, self.update, _SWITCH, when=_switches),
             Operation("UpdateService", "PUT", _SERVICE, self.update, _UPDATE),
             Operation("DeleteService", "DELETE", _SERVICE, self.delete, "modelarts:service:delete"),
             Operation("CreateInferService", "POST", _NEWER, self.create_newer, _CREATE),
@@ -172,3 +174,12 @@ def _check_name(services: Services, name: str, workspace_id: str | None) -> None
     workspace = workspace_id or "0"
     if any((each.name, each.workspace_id) == (name, workspace) for each in services.all.values()):
         refuse(f"The service name {name} already exists.", code=NAME_TAKEN)
+
+
+def _switches(call: Call) -> bool:
+    """Whether a change of a service is to start or stop it, which is a permission of its own."""
+    try:
+        body = call.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "status" in body
