@@ -55,6 +55,11 @@ class ModelArtsHook(ModelArtsRunHook):
     def _remembered(self) -> ListedRuns:
         return ListedRuns(growing="duration")
 
+    @cached_property
+    def _unlistable(self) -> set[str]:
+        """Workflows whose executions may not be listed."""
+        return set()
+
     def test_connection(self) -> tuple[bool, str]:
         """List one workflow (ListWorkflows), and say what to change if that does not work.
 
@@ -157,10 +162,17 @@ class ModelArtsHook(ModelArtsRunHook):
 
     def _listed_runs_or_error(self, wanted: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
         """Executions of one workflow; its errors concern nobody else."""
+        workflow_id = wanted[0].workflow_id
+        if workflow_id in self._unlistable:
+            return {}
         try:
-            return (yield from self._listed_runs(wanted[0].workflow_id, {ref.run_id for ref in wanted}))
+            return (yield from self._listed_runs(workflow_id, {ref.run_id for ref in wanted}))
         except NotFoundError:
             return {}  # reading them one by one tells what is missing
+        except PermissionDeniedError as error:
+            self.log.warning("Executions of %s may not be listed, so each is read by itself. %s", workflow_id, error)
+            self._unlistable.add(workflow_id)
+            return {}
         except AuthenticationError:
             raise  # it concerns everybody
         except MLWorkflowsError as error:
@@ -177,10 +189,14 @@ class ModelArtsHook(ModelArtsRunHook):
 
     def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Executions of the same workflow are read together, where that saves requests."""
-        groups = by_workflow(refs)
-        listed = [ref for group in groups if len(group) >= WORTH_A_LIST for ref in group]
-        single = [[ref] for group in groups if len(group) < WORTH_A_LIST for ref in group]
-        return [listed, *single] if listed else list(single)
+        listed: list[RunRef] = []
+        single: list[list[RunRef]] = []
+        for group in by_workflow(refs):
+            if len(group) >= WORTH_A_LIST and group[0].workflow_id not in self._unlistable:
+                listed += group
+            else:
+                single += [[ref] for ref in group]
+        return [listed, *single] if listed else [*single]
 
     def _listed_runs(self, workflow_id: str, wanted: set[str]) -> Steps[dict[RunRef, Run]]:
         """The wanted executions of a workflow, as far as its newest pages show them."""

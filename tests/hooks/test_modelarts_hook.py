@@ -103,6 +103,19 @@ class TestLife:
         assert (runs[good].ref, runs[other].ref) == (good, other)
         assert isinstance(runs[bad], NotFoundError)
 
+    def test_where_listing_is_not_allowed_each_is_read_by_itself(
+        self, modelarts: Bench, hook: ModelArtsHook, ask: Ask
+    ) -> None:
+        refs = [started(modelarts, PLAIN_CHAIN) for _ in range(4)]
+        modelarts.emulator.credentials.users["airflow"].denied.add("modelarts:workflow:list")
+        assert hook.batches(refs) == [refs]
+        for _ in range(2):
+            runs = ask(hook.get_runs, refs)
+            assert [runs[ref].ref for ref in refs] == refs
+        lists = [e for e in modelarts.emulator.journal.entries if e.operation == "ListWorkflowExecutions"]
+        assert len(lists) == 1
+        assert hook.batches(refs) == [[ref] for ref in refs]
+
     def test_batches_hold_every_ref_once(self, hook: ModelArtsHook) -> None:
         refs = [RunRef(PLAIN_CHAIN, f"{number}") for number in range(450)] + [RunRef(FAILS_AT_STEP_3, "one")]
         held = [ref for batch in hook.batches(refs) for ref in batch]
