@@ -10,7 +10,8 @@ Field = tuple[str, str, dict[str, object]]
 """Label, help and JSON schema of what may be filled in."""
 
 PLACE = "Region and authentication"
-ROLES = "Agencies, roles and OIDC"
+AGENCY = "Agency and OIDC"
+ROLE = "RAM role and OIDC"
 ELSEWHERE = "Credentials kept elsewhere"
 ADDRESSES = "Addresses of services"
 TRANSPORT = "Network"
@@ -24,15 +25,15 @@ def huawei_connection_type() -> dict[str, object]:
         "hook-class-name": "airflow_provider_mlworkflows.hooks.modelarts.ModelArtsHook",
         "hook-name": "Huawei Cloud ML workflows",
         "ui-field-behaviour": _standard_fields(
-            {"login": "Access key ID / user name", "password": "Secret access key / password"},
+            {"login": "Access key ID / user name", "password": "Secret key / password"},
             {
-                "login": "AK of an IAM user; with authentication password, the user's name",
-                "password": "SK of this access key; with authentication password, the user's password",
+                "login": "AK; for password, the name of the IAM user",
+                "password": "SK; for password, the user's password",
             },
         ),
         "conn-fields": {
             **_in_section(PLACE, _huawei_place()),
-            **_in_section(ROLES, _huawei_roles()),
+            **_in_section(AGENCY, _huawei_roles()),
             **_in_section(ELSEWHERE, _huawei_elsewhere()),
             **_in_section(ADDRESSES, _huawei_addresses()),
             **_in_section(TRANSPORT, _transport()),
@@ -49,13 +50,13 @@ def alibaba_connection_type() -> dict[str, object]:
         "ui-field-behaviour": _standard_fields(
             {"login": "AccessKey ID", "password": "AccessKey secret"},
             {
-                "login": "AccessKey ID of a RAM user; empty if the credentials are kept elsewhere",
+                "login": "Left empty if credentials are kept elsewhere",
                 "password": "Secret of this AccessKey",
             },
         ),
         "conn-fields": {
             **_in_section(PLACE, _alibaba_place()),
-            **_in_section(ROLES, _alibaba_roles()),
+            **_in_section(ROLE, _alibaba_roles()),
             **_in_section(ELSEWHERE, _alibaba_elsewhere()),
             **_in_section(ADDRESSES, _alibaba_addresses()),
             **_in_section(TRANSPORT, _transport()),

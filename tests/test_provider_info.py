@@ -64,7 +64,7 @@ SECRET_FIELDS = {
 MASKED_FOR_THEIR_NAMES = {"proxy", "token_file", "oidc_token_file"}
 """No secrets as such, though the URL of a proxy may hold one; Airflow shows none of them again."""
 LOGIN_LABELS = {
-    "huawei_mlworkflows": ("Access key ID / user name", "Secret access key / password"),
+    "huawei_mlworkflows": ("Access key ID / user name", "Secret key / password"),
     "alibaba_mlworkflows": ("AccessKey ID", "AccessKey secret"),
 }
 DESCRIPTION = [PACKAGE, f"{PACKAGE}.connection_forms", f"{PACKAGE}.get_provider_info"]
