@@ -27,8 +27,8 @@ def huawei_connection_type() -> dict[str, object]:
         "ui-field-behaviour": _standard_fields(
             {"login": "Access key ID / user name", "password": "Secret key / password"},
             {
-                "login": "AK; for password, the name of the IAM user",
-                "password": "SK; for password, the user's password",
+                "login": "AK; if Authentication is password, the name of the user",
+                "password": "SK; if Authentication is password, that password",
             },
         ),
         "conn-fields": {
@@ -238,12 +238,15 @@ def _alibaba_roles() -> dict[str, Field]:
             "Left empty, ALIBABA_CLOUD_ROLE_ARN.",
         ),
         "role_session_name": _text(
-            "Session name", "For the same: shown in audit logs. Left empty, ALIBABA_CLOUD_ROLE_SESSION_NAME."
+            "Session name",
+            "For ram_role_arn and oidc_role_arn: shown in audit logs. Left empty, ALIBABA_CLOUD_ROLE_SESSION_NAME.",
         ),
-        "role_session_expiration": _seconds("Session duration", "For the same: seconds that a key is asked for."),
+        "role_session_expiration": _seconds(
+            "Session duration", "For ram_role_arn and oidc_role_arn: seconds that a key is asked for."
+        ),
         "policy": (
             "Session policy",
-            "For the same: a RAM policy (JSON) that narrows what the role may do.",
+            "For ram_role_arn and oidc_role_arn: a RAM policy (JSON) that narrows what the role may do.",
             {"type": ["string", "null"], "format": "multiline"},
         ),
         "external_id": _text("External ID", "For ram_role_arn, if the role's trust policy asks for one."),

@@ -26,6 +26,7 @@ _FIELDS = """
 """
 _UNFOLDED = """
 const dialog = arguments[0];
+dialog.style.zoom = 0.9;
 for (const part of dialog.querySelectorAll('[data-part="item-content"]')) {
   if (part.textContent && !part.querySelector('.monaco-editor, [data-mode-id]')) {
     part.hidden = false;
