@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 STANDARD = "Standard Fields"
 PATIENCE = 30.0
+_PICTURE_SCALE = 0.85
 _DIALOG = "[role=dialog][data-state=open]"
 # A section that is being closed can still be seen.
 _FIELDS = """
@@ -26,7 +28,6 @@ _FIELDS = """
 """
 _UNFOLDED = """
 const dialog = arguments[0];
-dialog.style.zoom = 0.9;
 for (const part of dialog.querySelectorAll('[data-part="item-content"]')) {
   if (part.textContent && !part.querySelector('.monaco-editor, [data-mode-id]')) {
     part.hidden = false;
@@ -186,7 +187,9 @@ class ConnectionForm:
         driver.execute_script(_UNFOLDED, self._dialog)
         driver.set_window_size(size["width"], self._dialog.size["height"] + 400)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._dialog.screenshot(str(path))
+        clip = {**self._dialog.rect, "scale": _PICTURE_SCALE}
+        taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
+        path.write_bytes(base64.b64decode(taken["data"]))
         driver.set_window_size(size["width"], size["height"])
 
 
