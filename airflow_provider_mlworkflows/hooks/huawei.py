@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, Hu
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.obs_credentials import ObsAccount
 from airflow_provider_mlworkflows.clouds.huawei.obs_errors import read_refusal as read_storage_refusal
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks.connection import Address, ConnectionExtra, check_region, parse_extra
@@ -90,7 +91,7 @@ def huawei_client(
     """
     place = _place(fields, service, region=region, project_id=project_id, needs_project=True)
     account = HuaweiAccount(
-        _credentials(fields, place.extra),
+        Fixed(_credentials(fields, place.extra)),
         region=place.region,
         project_id=place.project_id,
         iam_endpoint=place.iam_endpoint,
@@ -118,7 +119,7 @@ def object_storage_client(
     """
     place = _place(fields, "obs", region=region, project_id=project_id, needs_project=False)
     account = ObsAccount(
-        _credentials(fields, place.extra),
+        Fixed(_credentials(fields, place.extra)),
         endpoint=place.endpoint,
         iam_endpoint=place.iam_endpoint,
         patience=patience,

@@ -27,6 +27,7 @@ from airflow_provider_mlworkflows.exceptions import ConfigurationError, Permissi
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.http import WireRequest
+    from airflow_provider_mlworkflows.clouds.issued import Source
 
 _SIGNATURE = re.compile(r"Signature=[0-9a-fA-F]+")
 _UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
@@ -67,9 +68,14 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class IamToken:
-    """A ready-made IAM token, scoped to a project."""
+    """An IAM token, scoped to a project.
+
+    :param token: as IAM issued it.
+    :param project_id: the project, if it is known.
+    """
 
     token: str = field(repr=False)
+    project_id: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -81,11 +87,14 @@ class IamToken:
         return replace(request, headers={**request.headers, "X-Auth-Token": self.token})
 
 
+HuaweiCredentials = AccessKey | IamToken
+
+
 @dataclass(frozen=True, slots=True)
 class HuaweiIdentity:
     """Credentials and the project they act in; no project while it is being looked up."""
 
-    credentials: AccessKey | IamToken
+    credentials: HuaweiCredentials
     project_id: str | None = None
 
     @property
@@ -112,9 +121,9 @@ class _Projects(BaseModel):
 
 
 class HuaweiAccount:
-    """Credentials, and the project of a region: given, or looked up in IAM once.
+    """Credentials, and the project of a region: given, told by a token, or looked up in IAM once.
 
-    :param credentials: an access key or a token.
+    :param source: where an access key or a token comes from.
     :param region: e.g. ``cn-north-4``; the project is looked up by it.
     :param project_id: 32 hexadecimal digits; None to look it up.
     :param iam_endpoint: where to look it up.
@@ -122,7 +131,7 @@ class HuaweiAccount:
 
     def __init__(
         self,
-        credentials: AccessKey | IamToken,
+        source: Source[HuaweiCredentials],
         *,
         region: str,
         project_id: str | None,
@@ -130,7 +139,7 @@ class HuaweiAccount:
         patience: Patience | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.credentials = credentials
+        self.source = source
         self.region = region
         self._iam = Service("IAM", iam_endpoint, read_refusal)
         self._patience = patience or Patience()
@@ -142,16 +151,26 @@ class HuaweiAccount:
         """The credentials with their project.
 
         :raises ConfigurationError: if the project cannot be found out.
+        :raises MLWorkflowsError: if there are no credentials to be had.
         """
-        project_id = self._project.value or (yield Lookup(self._project, self._look_up_project))
-        return HuaweiIdentity(self.credentials, project_id)
+        return (yield from self._acting((yield from self.source.current())))
 
     def renewed(self, refused: Identity) -> Exchange[Identity | None]:
-        """None: keys and ready-made tokens cannot be renewed, and asking again would block the key."""
-        yield from ()
-        return None
+        """The same with other credentials, None if the source has no others."""
+        if not isinstance(refused, HuaweiIdentity):
+            return None
+        credentials = yield from self.source.another(refused.credentials)
+        return None if credentials is None else (yield from self._acting(credentials))
 
-    def _look_up_project(self) -> Exchange[str]:
+    def _acting(self, credentials: HuaweiCredentials) -> Exchange[HuaweiIdentity]:
+        project_id = self._project.value
+        if project_id is None and isinstance(credentials, IamToken):
+            project_id = credentials.project_id
+        if project_id is None:
+            project_id = yield Lookup(self._project, lambda: self._look_up_project(credentials))
+        return HuaweiIdentity(credentials, project_id)
+
+    def _look_up_project(self, credentials: HuaweiCredentials) -> Exchange[str]:
         """KeystoneListProjects, by the region's name."""
         request = Request(
             "KeystoneListProjects",
@@ -162,9 +181,7 @@ class HuaweiAccount:
             safe_to_repeat=True,
         )
         try:
-            found = yield from exchange(
-                self._iam, request, HuaweiIdentity(self.credentials), self._patience, self._clock
-            )
+            found = yield from exchange(self._iam, request, HuaweiIdentity(credentials), self._patience, self._clock)
         except PermissionDeniedError as error:
             raise _project_unknown(self.region, f"the lookup was refused: {error}") from error
         if len(found.projects) == 1:
