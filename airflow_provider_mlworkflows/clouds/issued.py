@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from airflow_provider_mlworkflows.clouds.client import REFUSAL_REMEMBERED, Cell, Exchange, Lookup
 from airflow_provider_mlworkflows.clouds.http import Connectivity
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import AuthenticationError, MLWorkflowsError
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
+T = TypeVar("T")
 
 RENEWED_BEFORE = 900.0
 """Seconds before their end at which credentials are renewed; a quarter of their life if that is less."""
@@ -36,7 +37,7 @@ NEIGHBOUR = Connectivity(timeout=3.0, direct=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Issued(Generic[C]):
+class Issued(Generic[C_co]):
     """Credentials and the time they are good for.
 
     :param credentials: what to sign with.
@@ -44,7 +45,7 @@ class Issued(Generic[C]):
     :param ends_at: when they end; never if infinite.
     """
 
-    credentials: C
+    credentials: C_co
     got_at: float
     ends_at: float = math.inf
     not_renewed_before: float = field(default=-math.inf, repr=False)
@@ -89,13 +90,29 @@ class Fixed(Generic[C]):
         return None
 
 
-class Issuer(Protocol[C]):
+def used(source: Source[C], use: Callable[[C], Exchange[T]]) -> Exchange[T]:
+    """What comes of using the credentials of a source; if they are refused, of using others in their place.
+
+    :param use: what is done with credentials.
+    :raises AuthenticationError: if the source has no others, or these are refused too.
+    """
+    credentials = yield from source.current()
+    try:
+        return (yield from use(credentials))
+    except AuthenticationError:
+        others = yield from source.another(credentials)
+        if others is None:
+            raise
+    return (yield from use(others))
+
+
+class Issuer(Protocol[C_co]):
     """Whoever issues credentials. Equal issuers issue the same ones; the repr of one shows no secret."""
 
     def __hash__(self) -> int:
         """Equal ones have equal hashes."""
 
-    def issue(self, clock: Clock) -> Exchange[Issued[C]]:
+    def issue(self, clock: Clock) -> Exchange[Issued[C_co]]:
         """Ask for new credentials.
 
         :raises MLWorkflowsError: if there are none to be had.
@@ -127,13 +144,14 @@ class Renewable(Generic[C]):
         return (yield from self._value(cell))
 
     def another(self, refused: object) -> Exchange[C | None]:
-        """New credentials in place of refused ones; None if these have only just been issued."""
+        """New credentials in place of refused ones; None if these have only just been issued, or are issued again."""
         cell, known = self._cell, self._cell.value
         if known is not None and known.credentials == refused:
             if self._clock.time() - known.got_at < REFUSAL_REMEMBERED:
                 return None
             cell = self._replaced(cell, spare=None)
-        return (yield from self._value(cell))
+        credentials = yield from self._value(cell)
+        return None if credentials == refused else credentials
 
     def _value(self, cell: Cell[Issued[C]]) -> Exchange[C]:
         known: Issued[C] = cell.value or (yield Lookup(cell, self._issued_or_spare))

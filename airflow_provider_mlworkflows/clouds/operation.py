@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
@@ -32,6 +32,9 @@ from pydantic import TypeAdapter
 from airflow_provider_mlworkflows.clouds.faces import Faces, show
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.http import WireReply
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,6 +133,13 @@ class Request(Generic[T]):
             raise InvalidInputError(
                 f"The inputs of {self.operation} cannot be sent, for they hold something that is no JSON: {error}."
             ) from None
+
+    def read_reply(self, reply: WireReply) -> T:
+        """Turn an answer into the promised type: by its body, unless a kind of request looks elsewhere too.
+
+        :raises ValueError: if it is not that.
+        """
+        return self.read(reply.content)
 
     def read(self, content: bytes) -> T:
         """Turn an answer's body into the promised type.

@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.clouds.client import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
+from airflow_provider_mlworkflows.clouds.issued import used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
@@ -35,11 +36,15 @@ _UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A permanent access key, or a temporary one with its security token."""
+    """A permanent access key, or a temporary one with its security token.
+
+    :param project_id: the project it was meant for, if whoever gave it said so.
+    """
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+    project_id: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -92,15 +97,20 @@ HuaweiCredentials = AccessKey | IamToken
 
 @dataclass(frozen=True, slots=True)
 class HuaweiIdentity:
-    """Credentials and the project they act in; no project while it is being looked up."""
+    """Credentials and the project they act in; no project while it is being looked up.
+
+    :param defaults: what calls that do not say otherwise are for: pairs of an account parameter and its value.
+    """
 
     credentials: HuaweiCredentials
     project_id: str | None = None
+    defaults: tuple[tuple[str, str], ...] = ()
 
     @property
     def path_params(self) -> Mapping[str, str]:
-        """The project, for paths that contain it."""
-        return {"project_id": self.project_id} if self.project_id else {}
+        """The project, for paths that contain it, and the defaults."""
+        project = {"project_id": self.project_id} if self.project_id else {}
+        return {**dict(self.defaults), **project}
 
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with the credentials added."""
@@ -121,12 +131,13 @@ class _Projects(BaseModel):
 
 
 class HuaweiAccount:
-    """Credentials, and the project of a region: given, told by a token, or looked up in IAM once.
+    """Credentials, and the project of a region: given, told with the credentials, or looked up in IAM once.
 
     :param source: where an access key or a token comes from.
     :param region: e.g. ``cn-north-4``; the project is looked up by it.
     :param project_id: 32 hexadecimal digits; None to look it up.
     :param iam_endpoint: where to look it up.
+    :param defaults: what calls that do not say otherwise are for, such as a ``workspace_id``.
     """
 
     def __init__(
@@ -136,11 +147,13 @@ class HuaweiAccount:
         region: str,
         project_id: str | None,
         iam_endpoint: str,
+        defaults: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.source = source
         self.region = region
+        self.defaults = tuple((defaults or {}).items())
         self._iam = Service("IAM", iam_endpoint, read_refusal)
         self._patience = patience or Patience()
         self._clock = clock
@@ -163,12 +176,11 @@ class HuaweiAccount:
         return None if credentials is None else (yield from self._acting(credentials))
 
     def _acting(self, credentials: HuaweiCredentials) -> Exchange[HuaweiIdentity]:
-        project_id = self._project.value
-        if project_id is None and isinstance(credentials, IamToken):
-            project_id = credentials.project_id
+        project_id: str | None = self._project.value or credentials.project_id
         if project_id is None:
-            project_id = yield Lookup(self._project, lambda: self._look_up_project(credentials))
-        return HuaweiIdentity(credentials, project_id)
+            project_id = yield Lookup(self._project, lambda: used(self.source, self._look_up_project))
+            credentials = yield from self.source.current()
+        return HuaweiIdentity(credentials, project_id, self.defaults)
 
     def _look_up_project(self, credentials: HuaweiCredentials) -> Exchange[str]:
         """KeystoneListProjects, by the region's name."""

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.client import Exchange, Identity, Patience, exchange
-from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiIdentity
+from airflow_provider_mlworkflows.clouds.huawei.asking import KEY_LIFETIME, Asking
+from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.obs_signing import TEMPORARY_KEY_HEADER, signed_headers
 from airflow_provider_mlworkflows.clouds.huawei.temporary_keys import TemporaryKey
-from airflow_provider_mlworkflows.clouds.issued import Issued, Renewable
+from airflow_provider_mlworkflows.clouds.issued import Issued, Renewable, used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.huawei.credentials import HuaweiCredentials
     from airflow_provider_mlworkflows.clouds.issued import Source
 
-KEY_LIFETIME = 3600
-"""Seconds that a temporary key is asked for."""
-
 _AUTHORIZATION = re.compile(r"\b(OBS|AWS) [^\s:]+:[A-Za-z0-9+/]+={0,2}")
-_KEY_IN_REPLY = re.compile(r"""(["'](?:access|secret|securitytoken)["']\s*:\s*["'])[^"']*""", re.IGNORECASE)
 _ECHOED_SIGNATURE = re.compile(r"(<SignatureProvided>)[^<]*")
 
 
@@ -69,15 +66,6 @@ class ObsIdentity:
         """The text without keys, tokens and signatures."""
         text = _AUTHORIZATION.sub(r"\1 ***", text)
         return _ECHOED_SIGNATURE.sub(r"\1***", without_secrets(text, (*self.key.secrets, *self.hidden)))
-
-
-class _TokenIdentity(HuaweiIdentity):
-    """A token that is exchanged, which hides also what it is exchanged for, however little of that can be read."""
-
-    __slots__ = ()
-
-    def redact(self, text: str) -> str:
-        return _KEY_IN_REPLY.sub(r"\1***", HuaweiIdentity.redact(self, text))
 
 
 class ObsAccount:
@@ -126,7 +114,6 @@ class ObsAccount:
 
     def _exchange_token(self) -> Exchange[Issued[AccessKey]]:
         """CreateTemporaryAccessKeyByToken; the token itself goes along in a header."""
-        token = yield from self.source.current()
         identity = {"methods": ["token"], "token": {"duration_seconds": KEY_LIFETIME}}
         request = Request(
             "CreateTemporaryAccessKeyByToken",
@@ -136,5 +123,9 @@ class ObsAccount:
             body={"auth": {"identity": identity}},
             safe_to_repeat=True,
         )
-        answer = yield from exchange(self._iam, request, _TokenIdentity(token), self._patience, self._clock)
+
+        def ask(token: HuaweiCredentials) -> Exchange[TemporaryKey]:
+            return exchange(self._iam, request, Asking(token), self._patience, self._clock)
+
+        answer = yield from used(self.source, ask)
         return answer.issued(self._clock.time())
