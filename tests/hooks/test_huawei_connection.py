@@ -272,7 +272,7 @@ class TestRefusals:
                 ["security_token", "aksk"],
             ),
             ({"region": "r-1", "iam_token": IAM_TOKEN}, {}, ["iam_token", "Set auth_type to token"]),
-            ({"region": "r-1", "auth_type": "password"}, {}, ["'auth_type'", "'aksk'", "'token'"]),
+            ({"region": "r-1", "auth_type": "magic"}, {}, ["'auth_type'", "'aksk'", "'token'", "'pod_identity'"]),
             ({"region": "r-1", "timeout": 0}, {}, ["'timeout'", "more than 0"]),
             ({"region": "r-1", "timeout": "soon"}, {}, ["'timeout'", "number"]),
             ({"region": "r-1", "timeout": "nan"}, {}, ["'timeout'"]),
