@@ -13,7 +13,7 @@ from airflow_provider_mlworkflows.clouds.huawei.temporary_keys import TemporaryK
 from airflow_provider_mlworkflows.clouds.issued import NEIGHBOUR
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
-from airflow_provider_mlworkflows.exceptions import ApiError, AuthenticationError, ConfigurationError
+from airflow_provider_mlworkflows.exceptions import ApiError, ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -63,14 +63,15 @@ class ServerKeys:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """Ask in a session of its own, or without one where the metadata service knows none.
 
-        :raises AuthenticationError: if the server has no agency.
+        :raises ApiError: if the server has no agency.
         :raises TransportError: if there is no metadata service.
         """
         session = yield from self._session(clock)
         try:
             answer = yield from self._key(session, clock)
-        except AuthenticationError as error:
-            if not session or _NO_AGENCY in str(error).lower():
+        except ApiError as error:
+            # The session may have ended: a metadata service forgets them when it starts anew.
+            if error.status != 401 or not session or _NO_AGENCY in str(error).lower():
                 raise
             session = yield from self._session(clock)
             answer = yield from self._key(session, clock)

@@ -47,12 +47,19 @@ class Key(BaseModel):
     _by_one_name = model_validator(mode="before")(_renamed)
 
 
+def _in_place(value: object) -> object:
+    renamed = _renamed(value)
+    if isinstance(renamed, dict) and "credential" not in renamed and "access" in renamed:
+        return {"credential": renamed}
+    return renamed
+
+
 class TemporaryKey(BaseModel):
-    """An answer with a temporary key."""
+    """An answer with a temporary key, which may stand in it by itself."""
 
     credential: Key
 
-    _by_one_name = model_validator(mode="before")(_renamed)
+    _by_one_name = model_validator(mode="before")(_in_place)
 
     def issued(self, now: float) -> Issued[AccessKey]:
         """The key, as got now."""
