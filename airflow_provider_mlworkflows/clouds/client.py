@@ -1,6 +1,6 @@
 """From a Request to its answer: addressed, signed, sent, repeated where that is safe, and read.
 
-Everything here is a flow (see `flow`): it yields one of three effects and is sent what came of it.
+Everything here is a flow (see `flow`): it yields one of a few effects and is sent what came of it.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from asyncio import AbstractEventLoop, Lock, get_running_loop
+from asyncio import AbstractEventLoop, Lock, get_running_loop, to_thread
 from collections.abc import Callable, Generator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,7 @@ from airflow_provider_mlworkflows.clouds.retry import pause_before_retry
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
+    ConfigurationError,
     MLWorkflowsError,
     PermissionDeniedError,
     ThrottledError,
@@ -51,6 +53,40 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Through:
+    """Effect: the answer to a request that goes another way than the service's."""
+
+    request: WireRequest
+    connectivity: Connectivity
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """Effect: what a file holds now, without the blanks around it.
+
+    :param path: where it is.
+    :param role: what it is for, for messages.
+    """
+
+    path: str
+    role: str
+
+    def read(self) -> str:
+        """Read it. Blocks.
+
+        :raises ConfigurationError: if it cannot be read, or is empty.
+        """
+        try:
+            text = Path(self.path).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is no text"
+            raise ConfigurationError(f"The {self.role} {self.path!r} cannot be read: {reason}.") from None
+        if not text:
+            raise ConfigurationError(f"The {self.role} {self.path!r} is empty.")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup(Generic[T]):
     """Effect: the value of a cell, found out by ``flow`` if nobody has yet."""
 
@@ -58,7 +94,9 @@ class Lookup(Generic[T]):
     flow: Callable[[], Exchange[T]]
 
 
-Exchange = Generator["WireRequest | Pause | Lookup[Any]", Any, T]
+Effect = WireRequest | Through | Pause | FileText | Lookup[Any]
+
+Exchange = Generator[Effect, Any, T]
 """A flow that ends with a T."""
 
 
@@ -66,13 +104,16 @@ class Cell(Generic[T]):
     """A value found out at most once at a time, however many ask for it.
 
     Refused credentials are remembered for a minute: asking again would get the key blocked.
+
+    :param failure_remembered: seconds for which any other failure is told to all who ask.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, failure_remembered: float = 0.0) -> None:
         self.value: T | None = None
+        self._failure_remembered = failure_remembered
         self.lock = threading.Lock()
         self._loop_locks: WeakKeyDictionary[AbstractEventLoop, Lock] = WeakKeyDictionary()
-        self._refused: tuple[MLWorkflowsError, float] | None = None
+        self._failed: tuple[MLWorkflowsError, float] | None = None
 
     @property
     def loop_lock(self) -> Lock:
@@ -82,16 +123,18 @@ class Cell(Generic[T]):
     def known(self, now: float) -> T | None:
         """The value, None if nobody knows it yet.
 
-        :raises MLWorkflowsError: the remembered refusal.
+        :raises MLWorkflowsError: the remembered failure.
         """
-        if self.value is None and self._refused is not None and now < self._refused[1]:
-            raise _another(self._refused[0])
+        if self.value is None and self._failed is not None and now < self._failed[1]:
+            raise _another(self._failed[0])
         return self.value
 
     def failed(self, error: MLWorkflowsError, now: float) -> None:
-        """Remember an error, or the error behind it, if credentials were refused."""
-        if any(isinstance(each, AuthenticationError | PermissionDeniedError) for each in (error, error.__cause__)):
-            self._refused = (error, now + REFUSAL_REMEMBERED)
+        """Remember an error, for longer if it or the error behind it says that credentials were refused."""
+        refused = any(
+            isinstance(each, AuthenticationError | PermissionDeniedError) for each in (error, error.__cause__)
+        )
+        self._failed = (error, now + (REFUSAL_REMEMBERED if refused else self._failure_remembered))
 
 
 def _another(error: MLWorkflowsError) -> MLWorkflowsError:
@@ -212,10 +255,14 @@ class Client:
         self._dated = reply.headers.get("date", ""), self.clock.time()
         return reply
 
-    def _perform(self, effect: WireRequest | Pause | Lookup[Any]) -> Any:
+    def _perform(self, effect: Effect) -> Any:
         match effect:
             case WireRequest():
                 return self._noted(self.connectivity.transmit(effect))
+            case Through(request, connectivity):
+                return connectivity.transmit(request)
+            case FileText():
+                return effect.read()
             case Pause(seconds):
                 self.clock.sleep(seconds)
                 return None
@@ -229,10 +276,14 @@ class Client:
                             raise
                 return cell.value
 
-    async def _aperform(self, effect: WireRequest | Pause | Lookup[Any]) -> Any:
+    async def _aperform(self, effect: Effect) -> Any:
         match effect:
             case WireRequest():
                 return self._noted(await self.connectivity.atransmit(effect))
+            case Through(request, connectivity):
+                return await connectivity.atransmit(request)
+            case FileText():
+                return await to_thread(effect.read)
             case Pause(seconds):
                 await self.clock.asleep(seconds)
                 return None
@@ -248,16 +299,24 @@ class Client:
 
 
 def exchange(
-    service: Service, request: Request[T], identity: Identity, patience: Patience, clock: Clock
+    service: Service,
+    request: Request[T],
+    identity: Identity,
+    patience: Patience,
+    clock: Clock,
+    connectivity: Connectivity | None = None,
 ) -> Exchange[T]:
-    """Send one request as one identity, again where that is safe, until it is answered or hopeless."""
+    """Send one request as one identity, again where that is safe, until it is answered or hopeless.
+
+    :param connectivity: how to reach the service; None for the way of the client that runs this flow.
+    """
     request = request.filled(identity.path_params)
     attempt = 1
     while True:
         # Signed anew for each attempt: a signature carries its time and soon grows stale.
         wire_request = identity.sign(_address(service, request, identity), clock.time())
         try:
-            reply = yield wire_request
+            reply = yield (Through(wire_request, connectivity) if connectivity else wire_request)
             return read_reply(service, request, request.url_path(identity.path_params), reply, identity.redact)
         except (ApiError, TransportError) as error:
             failure = explained(service, request, error, identity.redact)

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 
+_ClientKey = tuple[bool | str, str | None, bool]
+
 MAX_CONNECTIONS = 16
 KEEPALIVE_SECONDS = 60.0
 CONNECT_TIMEOUT = 10.0
@@ -86,15 +88,17 @@ class Connectivity:
     :param proxy: proxy URL; None leaves the choice to the environment (``HTTPS_PROXY``, ``NO_PROXY``).
     :param timeout: seconds without any data from the service before an answer is given up, and seconds that an
         answer may take as a whole once it has begun.
+    :param direct: past every proxy, also one that the environment names; for addresses of this machine's own network.
     """
 
     verify: bool | str = True
     proxy: str | None = field(default=None, repr=False)
     timeout: float = 30.0
+    direct: bool = False
 
     @property
-    def _client_key(self) -> tuple[bool | str, str | None]:
-        return self.verify, self.proxy
+    def _client_key(self) -> _ClientKey:
+        return self.verify, self.proxy, self.direct
 
     @property
     def _timeout(self) -> httpx.Timeout:
@@ -150,7 +154,7 @@ class _LoopClients:
     """The clients of one event loop, each with the gate that keeps callers off a full connection pool."""
 
     def __init__(self) -> None:
-        self.by_key: dict[tuple[bool | str, str | None], tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
+        self.by_key: dict[_ClientKey, tuple[httpx.AsyncClient, asyncio.Semaphore]] = {}
         self.pending: set[asyncio.Task[WireReply]] = set()
 
     async def send(self, connectivity: Connectivity, request: WireRequest) -> WireReply:
@@ -201,15 +205,15 @@ def _ssl_context(verify: bool | str) -> ssl.SSLContext:
 
 
 @cache
-def _client(process_id: int, verify: bool | str, proxy: str | None) -> httpx.Client:
+def _client(process_id: int, verify: bool | str, proxy: str | None, direct: bool) -> httpx.Client:
     # Keyed by process: a connection inherited through fork() would be shared with the parent.
-    return _made(httpx.Client, verify, proxy)
+    return _made(httpx.Client, verify, proxy, direct)
 
 
-def _made(kind: type[C], verify: bool | str, proxy: str | None) -> C:
+def _made(kind: type[C], verify: bool | str, proxy: str | None, direct: bool) -> C:
     context = _ssl_context(verify)
     try:
-        return kind(verify=context, proxy=proxy, limits=_limits(), cookies=_no_cookies())
+        return kind(verify=context, proxy=proxy, limits=_limits(), cookies=_no_cookies(), trust_env=not direct)
     except (ImportError, ValueError, httpx.InvalidURL):
         # What these say may quote the proxy's password.
         where = _named_in_environment(PROXY_VARIABLES) if proxy is None else "the connection's 'proxy'"

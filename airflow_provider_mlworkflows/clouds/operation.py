@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 from urllib.parse import quote
 
 from pydantic import TypeAdapter
@@ -32,6 +32,9 @@ from pydantic import TypeAdapter
 from airflow_provider_mlworkflows.clouds.faces import Faces, show
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.clouds.http import WireReply
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class Request(Generic[T]):
     :param headers: headers this operation needs beside the usual ones.
     :param account_fields: fields of the body, or of the query if there is no body, that the account supplies if
         the call did not: ``{field: account parameter}``.
+    :param account_query: the same for the query of a call that has a body, too.
     :param required: fields that must be there in the end.
     :param host_label: name of a part of the service that has a host of its own, "" for the service's.
     """
@@ -67,6 +71,7 @@ class Request(Generic[T]):
     safe_to_repeat: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     account_fields: Mapping[str, str] = field(default_factory=dict)
+    account_query: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     host_label: str = ""
 
@@ -83,18 +88,16 @@ class Request(Generic[T]):
 
         :raises InvalidInputError: if a required field is still missing.
         """
-        given = dict(self.query) if self.body is None else self.body
-        supplied = {
-            name: account_params[parameter]
-            for name, parameter in self.account_fields.items()
-            if parameter in account_params and name not in given
-        }
+        asked = dict(self.query)
+        given = asked if self.body is None else self.body
+        supplied = _supplied(self.account_fields, account_params, given)
         for name in self.required:
             if name not in given and name not in supplied:
                 raise InvalidInputError(f"{self.operation} needs {name}: give it in the call or in the connection.")
         if self.body is None:
             return replace(self, query=(*self.query, *supplied.items()))
-        return replace(self, body={**self.body, **supplied})
+        queried = _supplied(self.account_query, account_params, asked)
+        return replace(self, query=(*self.query, *queried.items()), body={**self.body, **supplied})
 
     def url_path(self, account_params: Mapping[str, str]) -> str:
         """The path with every parameter percent-encoded."""
@@ -131,6 +134,13 @@ class Request(Generic[T]):
                 f"The inputs of {self.operation} cannot be sent, for they hold something that is no JSON: {error}."
             ) from None
 
+    def read_reply(self, reply: WireReply) -> T:
+        """Turn an answer into the promised type: by its body, unless a kind of request looks elsewhere too.
+
+        :raises ValueError: if it is not that.
+        """
+        return self.read(reply.content)
+
     def read(self, content: bytes) -> T:
         """Turn an answer's body into the promised type.
 
@@ -140,6 +150,14 @@ class Request(Generic[T]):
             return None  # type: ignore[return-value]  # T is None for such a request
         answer: T = _adapter(cast("Hashable", self.reply)).validate_json(content)
         return answer
+
+
+def _supplied(wanted: Mapping[str, str], account_params: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: account_params[parameter]
+        for name, parameter in wanted.items()
+        if parameter in account_params and name not in given
+    }
 
 
 Steps = Generator[Request[Any], Any, T]

@@ -84,7 +84,7 @@ def read_reply(service: Service, request: Request[T], path: str, reply: WireRepl
     refusal = service.refusal(reply)
     if refusal is None:
         try:
-            return request.read(reply.content)
+            return request.read_reply(reply)
         except ValueError as error:
             refusal = Refusal(
                 UnexpectedReplyError,

@@ -22,7 +22,10 @@ from airflow_provider_mlworkflows.emulator.credentials import Credentials
 from airflow_provider_mlworkflows.emulator.faults import Faults
 from airflow_provider_mlworkflows.emulator.gateway import Gateway
 from airflow_provider_mlworkflows.emulator.huawei.access import Access
+from airflow_provider_mlworkflows.emulator.huawei.agencies import Agencies
 from airflow_provider_mlworkflows.emulator.huawei.iam import IamService
+from airflow_provider_mlworkflows.emulator.huawei.metadata import MachineService
+from airflow_provider_mlworkflows.emulator.huawei.sts import StsService
 from airflow_provider_mlworkflows.emulator.journal import Journal
 from airflow_provider_mlworkflows.emulator.limits import Limits
 from airflow_provider_mlworkflows.emulator.modelarts.control import ModelArtsControl
@@ -107,6 +110,7 @@ class Emulator:
         clock: The emulator's clock.
         switches: The switches in force.
         credentials: Users, keys and tokens.
+        agencies: Agencies on Huawei Cloud, and whom they trust.
         faults: Fault rules in force.
         limits: Call quotas.
         journal: Requests so far.
@@ -133,6 +137,7 @@ class Emulator:
         self.clock = Clock(clock, speed=speed, tick=tick, start=start, lock=self._lock)
         self.switches = switches or Switches()
         self.credentials = Credentials(self.clock.now, self._lock)
+        self.agencies = Agencies(self.credentials, self.switches, self.clock.now, self._lock)
         self.faults = Faults(self._lock)
         self.limits = Limits(self.clock.now, self._lock)
         self.journal = Journal(self._lock)
@@ -272,7 +277,9 @@ class Emulator:
         obs = ObsAccess(access, self.credentials, self.switches, self.clock.now)
         services: Sequence[Service] = (
             ModelArtsService(access, lookup),
-            IamService(access, self.credentials, self.clock.now),
+            IamService(access, self.credentials, self.agencies, self.clock.now),
+            StsService(access, self.credentials, self.agencies),
+            MachineService(self.agencies, self.switches),
             PaiFlowService(alibaba, PaiFlowLookup(self.paiflow, alibaba, self.switches)),
             ObsService(obs, ObsLookup(self.obs, self.switches)),
             AomService(access, AomLookup(self.aom, access, self.switches)),

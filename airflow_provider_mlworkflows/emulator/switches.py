@@ -93,6 +93,13 @@ class Switches:
     time_precision: Literal["milliseconds", "seconds", "minutes"] = _switch(
         "milliseconds", "precision of times of runs and nodes (PAIFlow)"
     )
+    huawei_credential_lifetime: int | None = _switch(
+        None, "seconds that issued tokens and temporary keys last; null for as long as asked for (IAM, STS, ECS)"
+    )
+    metadata_sessions: Literal["optional", "required", 400, 404, 405, 503] = _switch(
+        "optional",
+        "whether keys of a server are given out in sessions only, or the status by which sessions are refused (ECS)",
+    )
     aom_http_code: Literal["documented", "int", "str"] = _switch(
         "documented", "http_code in errors: a number with status 400 and a text otherwise, or always the same (AOM)"
     )

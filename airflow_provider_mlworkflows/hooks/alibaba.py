@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey, AlibabaAccount, BearerToken
 from airflow_provider_mlworkflows.clouds.alibaba.errors import REQUEST_ID_HEADER, read_refusal
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks.connection import Address, ConnectionExtra, check_region, parse_extra
@@ -85,7 +86,7 @@ def alibaba_client(
     )
     return Client(
         where,
-        AlibabaAccount(_credentials(fields, extra), workspace_id or extra.workspace_id),
+        AlibabaAccount(Fixed(_credentials(fields, extra)), workspace_id or extra.workspace_id),
         region=region or "",
         connectivity=extra.connectivity(timeout),
         patience=patience,

@@ -59,7 +59,8 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
         hook.show_execution(workflow_id, execution_id)
         await hook.show_execution.aio(workflow_id, execution_id)
 
-    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``.
+    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``; None for
+        the environment's own credentials.
     :param region: overrides the connection's region, e.g. ``cn-north-4``. If it is another one, the connection's
         project is not used but looked up anew, and the connection may have no endpoint of the service.
     :param project_id: overrides the connection's project.
@@ -76,7 +77,7 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
 
     def __init__(
         self,
-        huawei_conn_id: str = huawei.DEFAULT_CONN_NAME,
+        huawei_conn_id: str | None = huawei.DEFAULT_CONN_NAME,
         *,
         region: str | None = None,
         project_id: str | None = None,

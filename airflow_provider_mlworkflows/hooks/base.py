@@ -38,16 +38,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ENVIRONMENT_AUTH_TYPE = "default"
+"""The ``auth_type`` that takes whatever credentials the environment has."""
 BRIEF_TIMEOUT = 10.0
 """Seconds that a person in front of a form waits for an answer."""
-_SECRET_NAME = re.compile("token|secret|password|proxy|access_key", re.IGNORECASE)
+_SECRET_NAME = re.compile("(token|secret|password|proxy|access_key)(?!_file)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFields:
     """The fields of an Airflow connection that this provider reads.
 
-    :param conn_id: its id, for messages.
+    :param conn_id: its id, for messages; "" if the environment stands in for one.
     :param login: access key id.
     :param password: secret access key.
     :param extra: everything else.
@@ -79,11 +81,19 @@ class ConnectionFields:
         return cls(connection.conn_id, connection.login, connection.password, extra, conn_type, host)
 
     @property
+    def title(self) -> str:
+        """What messages call the connection."""
+        return f"Connection {self.conn_id!r}" if self.conn_id else "The environment, used for want of a connection,"
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not show in a log; Airflow masks only some of it by itself."""
         marked = (str(value) for name, value in self.extra.items() if _SECRET_NAME.search(name) and value)
         # Blanks around them are not sent, so a text may hold them without.
         return tuple(filter(None, (secret.strip() for secret in (self.login or "", self.password or "", *marked))))
+
+
+_ENVIRONMENT = ConnectionFields("", extra={"auth_type": ENVIRONMENT_AUTH_TYPE})
 
 
 class RunHook(BaseHook, Session):
@@ -92,7 +102,7 @@ class RunHook(BaseHook, Session):
     A subclass says how a connection becomes a client, and declares the operations of a run's life.
     The connection is resolved at the first call, not before, and only once per hook.
 
-    :param conn_id: Airflow connection; the type's default one if None.
+    :param conn_id: Airflow connection; the type's default one if "", the environment's own credentials if None.
     :param attempts: how often a request is sent at most, where repeating it is safe.
     :param timeout: seconds without any data from the service, and for the whole of an answer; None for the
         connection's own.
@@ -108,14 +118,14 @@ class RunHook(BaseHook, Session):
 
     def __init__(
         self,
-        conn_id: str | None = None,
+        conn_id: str | None = "",
         *,
         attempts: int = DEFAULT_ATTEMPTS,
         timeout: float | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         super().__init__()
-        self.conn_id = conn_id or self.default_conn_name
+        self.conn_id = self.default_conn_name if conn_id == "" else conn_id
         self.patience = Patience(attempts)
         self.timeout = timeout
         self.clock = clock
@@ -136,6 +146,8 @@ class RunHook(BaseHook, Session):
     @cached_property
     def client(self) -> Client:
         """The client of this hook's connection. Blocks on first use; not for event loops."""
+        if self.conn_id is None:
+            return self.client_for(_ENVIRONMENT)
         try:
             fields = ConnectionFields.of(self.get_connection(self.conn_id))
         except (AirflowNotFoundException, AirflowRuntimeError) as error:
@@ -148,7 +160,7 @@ class RunHook(BaseHook, Session):
         """The same client, for event loops."""
         lock = self._loop_locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with lock:
-            if "client" not in self.__dict__:
+            if self.conn_id is not None and "client" not in self.__dict__:
                 try:
                     fields = ConnectionFields.of(await self.aget_connection(self.conn_id))
                 except (AirflowNotFoundException, AirflowRuntimeError) as error:

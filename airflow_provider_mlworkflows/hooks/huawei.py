@@ -5,21 +5,19 @@ A connection of type ``huaweicloud``, as another provider has it, works too; wha
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
-
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
-from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
+from airflow_provider_mlworkflows.clouds.huawei.credentials import HuaweiAccount
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.obs_credentials import ObsAccount
 from airflow_provider_mlworkflows.clouds.huawei.obs_errors import read_refusal as read_storage_refusal
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
-from airflow_provider_mlworkflows.hooks.connection import Address, ConnectionExtra, check_region, parse_extra
+from airflow_provider_mlworkflows.hooks.connection import check_region, parse_extra
+from airflow_provider_mlworkflows.hooks.huawei_sources import HuaweiExtra, SignIn, checked_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
     from airflow_provider_mlworkflows.clouds.client import Account
     from airflow_provider_mlworkflows.clouds.http import WireReply
+    from airflow_provider_mlworkflows.clouds.huawei.credentials import HuaweiCredentials
+    from airflow_provider_mlworkflows.clouds.issued import Source
     from airflow_provider_mlworkflows.clouds.replies import Refusal
     from airflow_provider_mlworkflows.hooks.base import ConnectionFields
 
@@ -38,32 +38,6 @@ FOREIGN_CONN_TYPES = ("huaweicloud",)
 
 GLOBAL_IAM = "https://iam.myhuaweicloud.com"
 REGIONS_WITHOUT_IAM = frozenset({"af-north-1", "cn-north-11", "cn-southwest-3"})
-
-_PROJECT = re.compile(r"[0-9a-fA-F]{32}")
-
-
-def _checked_project(value: str) -> str:
-    if not _PROJECT.fullmatch(value):
-        raise ValueError("must be the id of a project, 32 hexadecimal digits, and not its name")
-    return value
-
-
-ProjectId = Annotated[str, AfterValidator(_checked_project)]
-
-
-class HuaweiExtra(ConnectionExtra):
-    """The extra of a connection to Huawei Cloud."""
-
-    project_id: ProjectId | None = None
-    auth_type: Literal["aksk", "token"] = "aksk"
-    security_token: str | None = Field(default=None, repr=False)
-    iam_token: str | None = Field(default=None, repr=False)
-    modelarts_endpoint: Address | None = None
-    obs_endpoint: Address | None = None
-    obs_path_style: bool = False
-    aom_endpoint: Address | None = None
-    iam_endpoint: Address | None = None
-    sts_endpoint: Address | None = None
 
 
 def huawei_client(
@@ -90,10 +64,11 @@ def huawei_client(
     """
     place = _place(fields, service, region=region, project_id=project_id, needs_project=True)
     account = HuaweiAccount(
-        _credentials(fields, place.extra),
+        _source(fields, place, clock),
         region=place.region,
         project_id=place.project_id,
         iam_endpoint=place.iam_endpoint,
+        defaults=place.extra.defaults,
         patience=patience,
         clock=clock,
     )
@@ -118,7 +93,7 @@ def object_storage_client(
     """
     place = _place(fields, "obs", region=region, project_id=project_id, needs_project=False)
     account = ObsAccount(
-        _credentials(fields, place.extra),
+        _source(fields, place, clock),
         endpoint=place.endpoint,
         iam_endpoint=place.iam_endpoint,
         patience=patience,
@@ -127,6 +102,11 @@ def object_storage_client(
     in_path = place.extra.obs_path_style or not _may_have_subdomains(place.endpoint)
     where = Service(service_name, place.endpoint, read_storage_refusal, labels_in_path=in_path)
     return _client(where, account, place, timeout=timeout, patience=patience, clock=clock)
+
+
+def _source(fields: ConnectionFields, place: _Place, clock: Clock) -> Source[HuaweiCredentials]:
+    sign_in = SignIn(fields, place.extra, place.region, place.project_id, place.iam_endpoint)
+    return sign_in.source(clock, lenient=fields.conn_type in FOREIGN_CONN_TYPES)
 
 
 def _client(
@@ -169,9 +149,10 @@ def _place(
     region = region or extra.region
     if not region and not (endpoint and (project_id or not needs_project)):
         instead = f"both project_id and {service}_endpoint" if needs_project else f"{service}_endpoint"
-        raise ConfigurationError(
-            f"Connection {fields.conn_id!r} has no region. Set region in its extra, e.g. cn-north-4, or {instead}."
-        )
+        what_to_do = f"Set region in its extra, e.g. cn-north-4, or {instead}."
+        if not fields.conn_id:
+            what_to_do = "Give region as an argument, e.g. cn-north-4."
+        raise ConfigurationError(f"{fields.title} has no region. {what_to_do}")
     return _Place(
         extra,
         region or "",
@@ -192,31 +173,9 @@ def _check_free_of_region(fields: ConnectionFields, own: str, region: str, servi
 
 def _check_project(fields: ConnectionFields, project_id: str | None) -> None:
     try:
-        _checked_project(project_id or "0" * 32)
+        checked_project(project_id or "0" * 32)
     except ValueError as error:
         raise ConfigurationError(f"The project_id for connection {fields.conn_id!r} {error}.") from None
-
-
-def _credentials(fields: ConnectionFields, extra: HuaweiExtra) -> AccessKey | IamToken:
-    conn = f"Connection {fields.conn_id!r}"
-    if extra.auth_type == "token":
-        if not extra.iam_token:
-            raise ConfigurationError(f"{conn} has auth_type token but no iam_token in its extra.")
-        if extra.security_token:
-            raise ConfigurationError(
-                f"{conn} has auth_type token and a security_token. A security_token belongs to a temporary "
-                "access key: set auth_type to aksk, or remove it."
-            )
-        return IamToken(extra.iam_token)
-    if extra.iam_token:
-        raise ConfigurationError(f"{conn} has an iam_token but auth_type aksk. Set auth_type to token.")
-    login, password = (fields.login or "").strip(), (fields.password or "").strip()
-    if not login or not password:
-        raise ConfigurationError(
-            f"{conn} lacks an access key: put the access key id into login and the secret access key into "
-            "password, or set auth_type to token and give an iam_token."
-        )
-    return AccessKey(login, password, extra.security_token)
 
 
 def _iam_endpoint(region: str) -> str:

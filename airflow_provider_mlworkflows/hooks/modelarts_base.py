@@ -23,7 +23,8 @@ CONSOLE = "https://console.huaweicloud.com/modelarts/"
 class ModelArtsRunHook(ModelArtsApi, RunHook):
     """Every operation of ModelArts. A subclass says what its runs are.
 
-    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``.
+    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``; None for
+        the environment's own credentials.
     :param region: overrides the connection's region, e.g. ``cn-north-4``. If it is another one, the connection's
         project is not used but looked up anew, and the connection may have no endpoint of the service.
     :param project_id: overrides the connection's project.
@@ -38,7 +39,7 @@ class ModelArtsRunHook(ModelArtsApi, RunHook):
 
     def __init__(
         self,
-        huawei_conn_id: str = huawei.DEFAULT_CONN_NAME,
+        huawei_conn_id: str | None = huawei.DEFAULT_CONN_NAME,
         *,
         region: str | None = None,
         project_id: str | None = None,

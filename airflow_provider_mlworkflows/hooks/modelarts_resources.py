@@ -139,12 +139,13 @@ class ModelArtsServiceHook(ModelArtsRunHook):
 class ModelArtsReadOnlyHook(ModelArtsRunHook):
     """Base of the hooks for what is read only.
 
-    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``.
+    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``; None for
+        the environment's own credentials.
     :param min_nodes: how many nodes have to be available, where there are nodes.
     :param options: as `ModelArtsRunHook` takes them.
     """
 
-    def __init__(self, huawei_conn_id: str = DEFAULT_CONN_NAME, *, min_nodes: int = 0, **options: Any) -> None:
+    def __init__(self, huawei_conn_id: str | None = DEFAULT_CONN_NAME, *, min_nodes: int = 0, **options: Any) -> None:
         super().__init__(huawei_conn_id, **options)
         self.min_nodes = checked_range("min_nodes", min_nodes, 0, MOST_NODES) or 0
 

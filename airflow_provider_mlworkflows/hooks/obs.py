@@ -48,7 +48,8 @@ class ObsWorkflowHook(ObsWorkflowApi, RunHook):
 
     In a `RunRef`, ``workflow_id`` is the name of the workflow and ``run_id`` that of the execution.
 
-    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``.
+    :param huawei_conn_id: Airflow connection of type ``huawei_mlworkflows`` or ``huaweicloud``; None for
+        the environment's own credentials.
     :param region: overrides the connection's region, e.g. ``cn-north-4``. If it is another one, the connection may
         have no endpoint of the service.
     :param project_id: accepted as by the hooks of other services; workflows belong to the account in a region.
@@ -63,7 +64,7 @@ class ObsWorkflowHook(ObsWorkflowApi, RunHook):
 
     def __init__(
         self,
-        huawei_conn_id: str = huawei.DEFAULT_CONN_NAME,
+        huawei_conn_id: str | None = huawei.DEFAULT_CONN_NAME,
         *,
         region: str | None = None,
         project_id: str | None = None,

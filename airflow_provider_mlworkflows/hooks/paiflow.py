@@ -63,7 +63,8 @@ class PaiFlowHook(PaiFlowApi, RunHook):
 
     A run is known by its id alone: the ``workflow_id`` of a ref is handed back as it was given.
 
-    :param alibaba_conn_id: Airflow connection of type ``alibaba_mlworkflows`` or ``alibaba_cloud``.
+    :param alibaba_conn_id: Airflow connection of type ``alibaba_mlworkflows`` or ``alibaba_cloud``; None for
+        the environment's own credentials.
     :param region: overrides the connection's region, e.g. ``cn-hangzhou``.
     :param workspace_id: overrides the connection's workspace.
     :param chunk_size: runs per batch read; halved for as long as the service finds it too large. If None it is
@@ -80,7 +81,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
 
     def __init__(
         self,
-        alibaba_conn_id: str = alibaba.DEFAULT_CONN_NAME,
+        alibaba_conn_id: str | None = alibaba.DEFAULT_CONN_NAME,
         *,
         region: str | None = None,
         workspace_id: str | None = None,

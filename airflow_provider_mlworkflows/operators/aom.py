@@ -26,7 +26,7 @@ class AomOperator(RunOperator):
     """What all operators of the service have in common.
 
     :param states: what statuses mean, where it is not what the hook believes: ``{literal: state}``.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `RunOperator` takes them.
@@ -40,7 +40,7 @@ class AomOperator(RunOperator):
         self,
         *,
         states: Mapping[str, str] | str | None = None,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

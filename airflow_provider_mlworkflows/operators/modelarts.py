@@ -37,7 +37,7 @@ class ModelArtsStartWorkflowOperator(StartOperator):
     :param labels: further labels of the execution.
     :param scene_id: scene of the workflow, which chooses the steps to run.
     :param use_cache: whether steps with unchanged inputs are taken from an earlier execution.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `StartOperator` and `RunOperator` take them.
@@ -76,7 +76,7 @@ class ModelArtsStartWorkflowOperator(StartOperator):
         labels: Sequence[str] = (),
         scene_id: str | None = None,
         use_cache: bool | None = None,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

@@ -35,7 +35,7 @@ class ModelArtsExecutionActionOperator(RerunOperator):
     :param rerun_steps: names of the steps to begin with; all if empty.
     :param parameters: new parameters for a rerun, ``{name: value}``.
     :param data_requirements: new data for a rerun, ``{name: value}``.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `StartOperator` and `RunOperator` take them.
@@ -70,7 +70,7 @@ class ModelArtsExecutionActionOperator(RerunOperator):
         rerun_steps: Sequence[str] = (),
         parameters: Inputs = (),
         data_requirements: Inputs = (),
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,
@@ -139,7 +139,7 @@ class ModelArtsStepActionOperator(StepActionOperator):
     :param action: ``retry``, ``stop`` or ``continue``.
     :param parameters: parameters to go on with, ``{name: value}``.
     :param data_requirements: data to go on with, ``{name: value}``.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `StepActionOperator` and `RunOperator` take them.
@@ -179,7 +179,7 @@ class ModelArtsStepActionOperator(StepActionOperator):
         action: str,
         parameters: Inputs = (),
         data_requirements: Inputs = (),
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

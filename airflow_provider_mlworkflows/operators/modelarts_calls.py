@@ -31,7 +31,7 @@ ASKED_KEY = "mlworkflows_asked"
 class ModelArtsCallOperator(BaseOperator):
     """Base of the operators of ModelArts that have nothing to wait for once the service has answered.
 
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as Airflow's ``BaseOperator`` takes them.
@@ -44,7 +44,7 @@ class ModelArtsCallOperator(BaseOperator):
     def __init__(
         self,
         *,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

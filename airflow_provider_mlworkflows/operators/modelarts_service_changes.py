@@ -42,7 +42,7 @@ class ModelArtsUpdateServiceOperator(RunOperator):
     :param extra: further fields, as the service names them.
     :param cancel_on_kill: as in `RunOperator`, but False, because the service is there for others.
     :param cancel_on_timeout: likewise.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `RunOperator` takes them.
@@ -76,7 +76,7 @@ class ModelArtsUpdateServiceOperator(RunOperator):
         extra: Mapping[str, Any] | None = None,
         cancel_on_kill: bool = False,
         cancel_on_timeout: bool = False,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

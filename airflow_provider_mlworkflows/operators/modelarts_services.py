@@ -41,7 +41,7 @@ class ModelArtsCreateServiceOperator(StartOperator):
     :param security_group_id: the security group.
     :param workspace_id: the workspace; the service's default is ``0``.
     :param extra: further fields, as the service names them.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `StartOperator` and `RunOperator` take them. A failed deployment is repaired by deploying
@@ -84,7 +84,7 @@ class ModelArtsCreateServiceOperator(StartOperator):
         security_group_id: str | None = None,
         workspace_id: str | None = None,
         extra: Mapping[str, Any] | None = None,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

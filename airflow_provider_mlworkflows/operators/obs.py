@@ -36,7 +36,7 @@ class ObsStartWorkflowOperator(UnmarkedStartOperator):
     :param inputs: ``{name: value}``; each must be declared by the workflow and is checked against its type.
     :param marker_input: name of a parameter of type String that the workflow declares for this purpose. It gets a
         token of this operator's own, by which a later attempt finds the execution for sure.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: accepted as by the operators of other services.
     :param kwargs: as `UnmarkedStartOperator`, `StartOperator` and `RunOperator` take them.
@@ -60,7 +60,7 @@ class ObsStartWorkflowOperator(UnmarkedStartOperator):
         object_key: str,
         inputs: Mapping[str, Any] | None = None,
         marker_input: str | None = None,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,
@@ -136,7 +136,7 @@ class ObsRestoreExecutionOperator(RerunOperator):
 
     :param graph_name: name of the workflow.
     :param execution_name: name of the execution.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: accepted as by the operators of other services.
     :param kwargs: as `StartOperator` and `RunOperator` take them.
@@ -154,7 +154,7 @@ class ObsRestoreExecutionOperator(RerunOperator):
         *,
         graph_name: str,
         execution_name: str,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

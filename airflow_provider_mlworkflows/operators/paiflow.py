@@ -37,7 +37,7 @@ class PaiFlowStartPipelineOperator(StartOperator):
     :param run_name: name of the run; the service makes one up if None.
     :param options: further options of the service, such as ``{"mlflow": {"experimentId": ...}}``.
     :param accessibility: ``PUBLIC`` (the service's default) or ``PRIVATE`` within the workspace.
-    :param alibaba_conn_id: Airflow connection.
+    :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param kwargs: as `StartOperator` and `RunOperator` take them.
@@ -72,7 +72,7 @@ class PaiFlowStartPipelineOperator(StartOperator):
         run_name: str | None = None,
         options: Mapping[str, Any] | str | None = None,
         accessibility: str | None = None,
-        alibaba_conn_id: str = "alibaba_mlworkflows_default",
+        alibaba_conn_id: str | None = "alibaba_mlworkflows_default",
         region: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,
@@ -146,7 +146,7 @@ class PaiFlowRerunOperator(RerunOperator):
     Returns the run's id. The rerun is sent once however often the task is tried.
 
     :param run_id: the run.
-    :param alibaba_conn_id: Airflow connection.
+    :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param kwargs: as `StartOperator` and `RunOperator` take them.
@@ -163,7 +163,7 @@ class PaiFlowRerunOperator(RerunOperator):
         self,
         *,
         run_id: str,
-        alibaba_conn_id: str = "alibaba_mlworkflows_default",
+        alibaba_conn_id: str | None = "alibaba_mlworkflows_default",
         region: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,
@@ -190,7 +190,7 @@ class PaiFlowTerminateOperator(StopOperator):
     Returns the run's id once the run is over, also if it was over already.
 
     :param run_id: the run.
-    :param alibaba_conn_id: Airflow connection.
+    :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param kwargs: as `RunOperator` takes them.
@@ -203,7 +203,7 @@ class PaiFlowTerminateOperator(StopOperator):
         self,
         *,
         run_id: str,
-        alibaba_conn_id: str = "alibaba_mlworkflows_default",
+        alibaba_conn_id: str | None = "alibaba_mlworkflows_default",
         region: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,

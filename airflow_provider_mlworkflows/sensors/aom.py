@@ -19,7 +19,7 @@ class AomExecutionSensor(RunSensor):
     :param workflow_id: the workflow.
     :param execution_id: the execution.
     :param states: what statuses mean, where it is not what the hook believes: ``{literal: state}``.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -35,7 +35,7 @@ class AomExecutionSensor(RunSensor):
         workflow_id: str,
         execution_id: str,
         states: Mapping[str, str] | str | None = None,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

@@ -17,7 +17,7 @@ class ModelArtsExecutionSensor(RunSensor):
 
     :param workflow_id: UUID of the workflow.
     :param execution_id: UUID of the execution.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -38,7 +38,7 @@ class ModelArtsExecutionSensor(RunSensor):
         *,
         workflow_id: str,
         execution_id: str,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,
@@ -65,7 +65,7 @@ class ModelArtsStepSensor(RunSensor):
     :param execution_id: UUID of the execution.
     :param step_name: name of the step.
     :param skip_on_missing: skip the task if the execution ends without having run the step.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -89,7 +89,7 @@ class ModelArtsStepSensor(RunSensor):
         execution_id: str,
         step_name: str,
         skip_on_missing: bool = False,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

@@ -20,7 +20,7 @@ SCOPE_FIELDS = ("huawei_conn_id", "region", "project_id")
 class ModelArtsResourceSensor(RunSensor):
     """Base of the sensors for what is beside workflows.
 
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -29,7 +29,7 @@ class ModelArtsResourceSensor(RunSensor):
     def __init__(
         self,
         *,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

@@ -17,7 +17,7 @@ class ObsExecutionSensor(RunSensor):
 
     :param graph_name: name of the workflow.
     :param execution_name: name of the execution.
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: accepted as by the sensors of other services.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -32,7 +32,7 @@ class ObsExecutionSensor(RunSensor):
         *,
         graph_name: str,
         execution_name: str,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **kwargs: Any,

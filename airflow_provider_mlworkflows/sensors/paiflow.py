@@ -16,7 +16,7 @@ class PaiFlowRunSensor(RunSensor):
     Returns the run's id; pushes ``run`` and ``steps``.
 
     :param run_id: the run.
-    :param alibaba_conn_id: Airflow connection.
+    :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -30,7 +30,7 @@ class PaiFlowRunSensor(RunSensor):
         self,
         *,
         run_id: str,
-        alibaba_conn_id: str = "alibaba_mlworkflows_default",
+        alibaba_conn_id: str | None = "alibaba_mlworkflows_default",
         region: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,
@@ -55,7 +55,7 @@ class PaiFlowNodeSensor(RunSensor):
     :param run_id: the run.
     :param node: name of the node, its path in sub-pipelines and loops, or its id.
     :param skip_on_missing: skip the task if the run ends without having run the node.
-    :param alibaba_conn_id: Airflow connection.
+    :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
@@ -71,7 +71,7 @@ class PaiFlowNodeSensor(RunSensor):
         run_id: str,
         node: str,
         skip_on_missing: bool = False,
-        alibaba_conn_id: str = "alibaba_mlworkflows_default",
+        alibaba_conn_id: str | None = "alibaba_mlworkflows_default",
         region: str | None = None,
         workspace_id: str | None = None,
         **kwargs: Any,

@@ -11,7 +11,7 @@ from airflow_provider_mlworkflows.triggers.run import RunTrigger
 class AomExecutionTrigger(RunTrigger):
     """Waits for an execution, or for one node of it (ListWorkflowExecutions, SearchWorkflowExecutionDetail).
 
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param states: what statuses mean, where it is not what the hook believes, as JSON text.
@@ -23,7 +23,7 @@ class AomExecutionTrigger(RunTrigger):
     def __init__(
         self,
         *,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         states: str | None = None,

@@ -11,7 +11,7 @@ from airflow_provider_mlworkflows.triggers.run import RunTrigger
 class ModelArtsExecutionTrigger(RunTrigger):
     """Waits for a workflow execution, or for one step of it (ListWorkflowExecutions, ShowWorkflowExecution).
 
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param watch: what to wait for, as `RunTrigger` takes it; ``run_id`` is the execution's id.
@@ -22,7 +22,7 @@ class ModelArtsExecutionTrigger(RunTrigger):
     def __init__(
         self,
         *,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         **watch: Any,

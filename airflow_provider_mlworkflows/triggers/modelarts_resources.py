@@ -16,7 +16,7 @@ from airflow_provider_mlworkflows.triggers.run import RunTrigger
 class ModelArtsResourceTrigger(RunTrigger):
     """Base of the triggers that wait for something beside workflows.
 
-    :param huawei_conn_id: Airflow connection.
+    :param huawei_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param project_id: overrides the connection's project.
     :param min_nodes: how many nodes have to be available, where there are nodes.
@@ -26,7 +26,7 @@ class ModelArtsResourceTrigger(RunTrigger):
     def __init__(
         self,
         *,
-        huawei_conn_id: str = "huawei_mlworkflows_default",
+        huawei_conn_id: str | None = "huawei_mlworkflows_default",
         region: str | None = None,
         project_id: str | None = None,
         min_nodes: int = 0,

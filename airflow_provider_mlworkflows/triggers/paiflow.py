@@ -11,7 +11,7 @@ from airflow_provider_mlworkflows.triggers.run import RunTrigger
 class PaiFlowRunTrigger(RunTrigger):
     """Waits for a pipeline run, or for one node of it (ListPipelineRunsStatus, GetPipelineRunNode).
 
-    :param alibaba_conn_id: Airflow connection.
+    :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param watch: what to wait for, as `RunTrigger` takes it.
@@ -22,7 +22,7 @@ class PaiFlowRunTrigger(RunTrigger):
     def __init__(
         self,
         *,
-        alibaba_conn_id: str = "alibaba_mlworkflows_default",
+        alibaba_conn_id: str | None = "alibaba_mlworkflows_default",
         region: str | None = None,
         workspace_id: str | None = None,
         **watch: Any,

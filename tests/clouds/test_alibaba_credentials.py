@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.credentials import (
 from airflow_provider_mlworkflows.clouds.alibaba.errors import REQUEST_ID_HEADER, read_refusal
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
 from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
@@ -42,7 +43,7 @@ FINE = json_reply({"RequestId": "r"})
 def client(wire: ScriptedNetwork, clock: FakeClock, credentials: AccessKey | BearerToken = PERMANENT) -> Client:
     return Client(
         Service("PAIFlow", "https://paiflow.example.com", read_refusal, request_id_header=REQUEST_ID_HEADER),
-        AlibabaAccount(credentials, "84321"),
+        AlibabaAccount(Fixed(credentials), "84321"),
         connectivity=wire,
         patience=Patience(attempts=4, jitter=lambda: 0.5),
         clock=clock,
@@ -103,7 +104,7 @@ class TestSigning:
 class TestSecrets:
     @pytest.mark.parametrize("credentials", [PERMANENT, TEMPORARY, BearerToken(BEARER)])
     def test_no_repr_tells_one(self, credentials: AccessKey | BearerToken) -> None:
-        for each in (credentials, AlibabaIdentity(credentials), AlibabaAccount(credentials, "84321")):
+        for each in (credentials, AlibabaIdentity(credentials), AlibabaAccount(Fixed(credentials), "84321")):
             assert_no_secret(f"{each!r} {each!s}", SECRETS)
 
     @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ class TestAccountFields:
     def test_one_that_is_required_is_asked_for_before_anything_is_sent(self, clock: FakeClock) -> None:
         wire = network()
         without = client(wire, clock)
-        without.account = AlibabaAccount(PERMANENT)
+        without.account = AlibabaAccount(Fixed(PERMANENT))
         request: Request[Any] = Request(
             "Create", "POST", "/", dict[str, Any], body={}, account_fields={"W": "workspace_id"}, required=("W",)
         )

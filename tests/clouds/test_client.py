@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_receipts import CreatedExecution
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
@@ -45,7 +46,7 @@ def _client(
     wire: Connectivity, clock: FakeClock, *, credentials: AccessKey | IamToken = KEY, attempts: int = 4
 ) -> Client:
     account = HuaweiAccount(
-        credentials,
+        Fixed(credentials),
         region="cn-north-4",
         project_id=PROJECT,
         iam_endpoint="https://iam.example.com",

@@ -123,7 +123,7 @@ def _half(connection: socket.socket, _: bytes) -> bool:
 @pytest.fixture(autouse=True)
 def _fresh_blocking_clients() -> Iterator[None]:
     yield
-    http._client(os.getpid(), True, None).close()
+    http._client(os.getpid(), True, None, False).close()
     http._client.cache_clear()
 
 
@@ -453,8 +453,8 @@ def test_connections_are_not_shared_with_a_forked_process(monkeypatch: pytest.Mo
     used: list[object] = []
     original = http._client
 
-    def recording(process_id: int, verify: bool | str, proxy: str | None) -> object:
-        client = original(process_id, verify, proxy)
+    def recording(process_id: int, verify: bool | str, proxy: str | None, direct: bool) -> object:
+        client = original(process_id, verify, proxy, direct)
         used.append(client)
         return client
 
@@ -465,7 +465,7 @@ def test_connections_are_not_shared_with_a_forked_process(monkeypatch: pytest.Mo
         Connectivity().transmit(_post(server.url))
         monkeypatch.setattr(os, "getpid", lambda: parent + 1)
         Connectivity().transmit(_post(server.url))
-        original(parent + 1, True, None).close()
+        original(parent + 1, True, None, False).close()
         monkeypatch.undo()
 
     assert used[0] is used[1]

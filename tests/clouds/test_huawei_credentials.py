@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import (
     IamToken,
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError
@@ -29,7 +30,7 @@ ASK: Request[dict[str, Any]] = Request("Ask", "GET", "/v2/{project_id}/ask", dic
 
 def _account(clock: FakeClock, project_id: str | None = None) -> HuaweiAccount:
     return HuaweiAccount(
-        KEY,
+        Fixed(KEY),
         region="cn-north-4",
         project_id=project_id,
         iam_endpoint="https://iam.example.com",

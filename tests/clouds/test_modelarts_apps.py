@@ -21,6 +21,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import (
     discreet,
     secrets_of,
 )
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
@@ -155,7 +156,7 @@ class WiredApi(ModelArtsApi):
     def __init__(self, wire: ScriptedNetwork) -> None:
         clock = FakeClock()
         account = HuaweiAccount(
-            AccessKey("AKEXAMPLE0001", "sk-do-not-tell"),
+            Fixed(AccessKey("AKEXAMPLE0001", "sk-do-not-tell")),
             region="cn-north-4",
             project_id="0123456789abcdef0123456789abcdef",
             iam_endpoint="https://iam.example.com",

@@ -254,7 +254,7 @@ class TestSecrets:
         account = client.account
         assert isinstance(account, AlibabaAccount)
         seen: list[object] = [
-            hook, fields, client, client.connectivity, client.service, account, account.credentials,
+            hook, fields, client, client.connectivity, client.service, account, account.source,
             BearerToken(BEARER_TOKEN), extra, hook.list_pipeline_runs, vars(hook), vars(client),
         ]  # fmt: skip
         for each in seen:

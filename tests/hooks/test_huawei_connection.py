@@ -15,6 +15,7 @@ from airflow.sdk._shared.secrets_masker import redact
 
 from airflow_provider_mlworkflows.clouds.http import Connectivity, WireRequest
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks import base, huawei
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields
@@ -221,7 +222,7 @@ class TestFields:
         assert client.service.endpoint == "https://modelarts.cn-north-4.myhuaweicloud.com"
         assert client.connectivity == Connectivity(True, None, 30.0)
         assert isinstance(client.account, HuaweiAccount)
-        assert client.account.credentials == AccessKey(ACCESS_KEY, SECRET_KEY)
+        assert client.account.source == Fixed(AccessKey(ACCESS_KEY, SECRET_KEY))
 
     def test_what_was_copied_with_blanks_around_it_is_taken_without(self) -> None:
         extra = {"region": " cn-north-4\n", "project_id": f" {PROJECT}", "security_token": f"{SECURITY_TOKEN}\n"}
@@ -229,7 +230,7 @@ class TestFields:
         plain = send(connection_of({name: value.strip() for name, value in extra.items()}))
         assert sent.hosts == plain.hosts
         assert sent.header("x-security-token") == SECURITY_TOKEN
-        assert sent.client.account.credentials == plain.client.account.credentials  # type: ignore[attr-defined]
+        assert sent.client.account.source == plain.client.account.source  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize(
         ("written", "meant"),
@@ -275,7 +276,7 @@ class TestRefusals:
                 ["security_token", "aksk"],
             ),
             ({"region": "r-1", "iam_token": IAM_TOKEN}, {}, ["iam_token", "Set auth_type to token"]),
-            ({"region": "r-1", "auth_type": "password"}, {}, ["'auth_type'", "'aksk'", "'token'"]),
+            ({"region": "r-1", "auth_type": "magic"}, {}, ["'auth_type'", "'aksk'", "'token'", "'pod_identity'"]),
             ({"region": "r-1", "timeout": 0}, {}, ["'timeout'", "more than 0"]),
             ({"region": "r-1", "timeout": "soon"}, {}, ["'timeout'", "number"]),
             ({"region": "r-1", "timeout": "nan"}, {}, ["'timeout'"]),
@@ -383,7 +384,7 @@ class TestSecrets:
         account = client.account
         assert isinstance(account, HuaweiAccount)
         seen: list[object] = [
-            hook, fields, client, client.connectivity, client.service, account, account.credentials,
+            hook, fields, client, client.connectivity, client.service, account, account.source,
             IamToken(IAM_TOKEN), extra, hook.list_workflows, vars(hook), vars(client), vars(account),
         ]  # fmt: skip
         for each in seen:

@@ -13,6 +13,7 @@ from airflow_provider_mlworkflows.clouds.client import Client, Patience
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.modelarts import ModelArtsApi
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Listing, Operation, Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import BadRequestError
@@ -190,7 +191,7 @@ def hook_on(wire: ScriptedNetwork) -> ModelArtsHook:
     """A hook whose client is there already."""
     clock = FakeClock()
     account = HuaweiAccount(
-        AccessKey("AKEXAMPLE0001", "sk-do-not-tell"),
+        Fixed(AccessKey("AKEXAMPLE0001", "sk-do-not-tell")),
         region="cn-north-4",
         project_id="0123456789abcdef0123456789abcdef",
         iam_endpoint="https://iam.example.com",

@@ -13,6 +13,7 @@ import yaml
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey, AlibabaAccount
 from airflow_provider_mlworkflows.clouds.alibaba.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -54,7 +55,7 @@ class Bench:
         self.hook = PaiFlowHook(clock=self.clock, **options)
         self.hook.__dict__["client"] = Client(
             Service("PAIFlow", "https://paiflow.example.com", read_refusal),
-            AlibabaAccount(AccessKey("ak", "sk-of-nobody"), "84321"),
+            AlibabaAccount(Fixed(AccessKey("ak", "sk-of-nobody")), "84321"),
             region="cn-hangzhou",
             connectivity=self.wire,
             patience=Patience(attempts=1),

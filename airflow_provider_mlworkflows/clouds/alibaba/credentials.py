@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.clouds.secrecy import beginning_of, without_se
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.client import Exchange, Identity
     from airflow_provider_mlworkflows.clouds.http import WireRequest
+    from airflow_provider_mlworkflows.clouds.issued import Source
 
 _SIGNATURE = re.compile(r"Signature=[0-9a-fA-F]+")
 _UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
@@ -80,11 +81,14 @@ class BearerToken:
         return replace(request, headers={**stamped, **token})
 
 
+AlibabaCredentials = AccessKey | BearerToken
+
+
 @dataclass(frozen=True, slots=True)
 class AlibabaIdentity:
     """Credentials and the workspace they act in; None where the calls name it, or none is needed."""
 
-    credentials: AccessKey | BearerToken
+    credentials: AlibabaCredentials
     workspace_id: str | None = None
     nonce: Callable[[], str] = field(default=random_nonce, repr=False)
 
@@ -109,23 +113,30 @@ class AlibabaIdentity:
 
 @dataclass(frozen=True, slots=True)
 class AlibabaAccount:
-    """Credentials that stay as they are, and a workspace.
+    """Credentials of a source, and a workspace.
 
-    :param credentials: an access key or a token.
+    :param source: where an access key or a token comes from.
     :param workspace_id: digits; None if every call names its own.
     :param nonce: makes a new text at each call.
     """
 
-    credentials: AccessKey | BearerToken
+    source: Source[AlibabaCredentials]
     workspace_id: str | None = None
     nonce: Callable[[], str] = field(default=random_nonce, repr=False)
 
     def identity(self) -> Exchange[Identity]:
-        """The credentials with their workspace."""
-        yield from ()
-        return AlibabaIdentity(self.credentials, self.workspace_id, self.nonce)
+        """The credentials with their workspace.
+
+        :raises MLWorkflowsError: if there are no credentials to be had.
+        """
+        return self._acting((yield from self.source.current()))
 
     def renewed(self, refused: Identity) -> Exchange[Identity | None]:
-        """None: keys and ready-made tokens cannot be renewed, and asking again would not help."""
-        yield from ()
-        return None
+        """The same with other credentials, None if the source has no others."""
+        if not isinstance(refused, AlibabaIdentity):
+            return None
+        credentials = yield from self.source.another(refused.credentials)
+        return None if credentials is None else self._acting(credentials)
+
+    def _acting(self, credentials: AlibabaCredentials) -> AlibabaIdentity:
+        return AlibabaIdentity(credentials, self.workspace_id, self.nonce)

@@ -42,6 +42,7 @@ def list_executions(
         ids={"workflow_id": workflow_id},
         query={"x_enterprise_project_id": checked_text("enterprise_project_id", enterprise_project_id, 64)},
         safe=True,
+        account_fields={"x_enterprise_project_id": "enterprise_project_id"},
     )
 
 

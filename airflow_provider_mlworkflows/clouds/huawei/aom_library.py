@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.clouds.huawei.aom_requests import (
     CMS,
     COLUMNS,
     HIGHEST_PAGE,
+    IN_ENTERPRISE_PROJECT,
     ORDERS,
     PAGE_SIZE,
     call,
@@ -139,7 +140,15 @@ def _page_of_jobs(
         sort_order=required_choice("sort_order", sort_order, ORDERS),
         enterprise_project_id=checked_text("enterprise_project_id", enterprise_project_id, 64),
     )
-    return call("ListAllJobByName", "POST", CMS + "/job/list", Page[Job], body=fields, safe=True)
+    return call(
+        "ListAllJobByName",
+        "POST",
+        CMS + "/job/list",
+        Page[Job],
+        body=fields,
+        safe=True,
+        account_fields=IN_ENTERPRISE_PROJECT,
+    )
 
 
 @operation

@@ -29,6 +29,8 @@ HIGHEST_PAGE = 9_999_999
 ORDERS = ("ASC", "DESC")
 COLUMNS = ("name", "create_time", "update_time")
 
+IN_ENTERPRISE_PROJECT = {"enterprise_project_id": "enterprise_project_id"}
+"""Calls that name no enterprise project are for that of the connection, if it has one."""
 _JSON = {"Content-Type": "application/json"}
 """Asked for with every request, those without a body included."""
 
@@ -43,13 +45,16 @@ def call(
     query: Mapping[str, str | None] | None = None,
     body: Mapping[str, Any] | None = None,
     safe: bool = False,
+    account_fields: Mapping[str, str] | None = None,
 ) -> Request[T]:
     """A request with the headers that the service wants; what is None in its query is left out.
 
     :param ids: path parameters, checked here.
     :param safe: whether sending it twice does what sending it once does.
+    :param account_fields: as `Request` takes them.
     """
-    return Request(operation, method, path, reply, **_details(ids, query, body, safe))
+    details = _details(ids, query, body, safe)
+    return Request(operation, method, path, reply, account_fields=account_fields or {}, **details)
 
 
 def _details(

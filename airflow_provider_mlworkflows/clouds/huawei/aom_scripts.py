@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.clouds.huawei.aom_requests import (
     CMS,
     COLUMNS,
     HIGHEST_PAGE,
+    IN_ENTERPRISE_PROJECT,
     ORDERS,
     PAGE_SIZE,
     call,
@@ -47,13 +48,29 @@ def _fields(**given: object) -> dict[str, Any]:
 
 def _page_of_scripts(**given: object) -> Request[Page[Script]]:
     fields = _fields(**given)
-    return call("ListAllScriptByName", "POST", CMS + "/script/list", Page[Script], body=fields, safe=True)
+    return call(
+        "ListAllScriptByName",
+        "POST",
+        CMS + "/script/list",
+        Page[Script],
+        body=fields,
+        safe=True,
+        account_fields=IN_ENTERPRISE_PROJECT,
+    )
 
 
 def _page_of_versions(script_id: str, **given: object) -> Request[Page[ScriptVersion]]:
     fields = _fields(script_id=checked_id("script_id", script_id), is_default=VERSIONS, **given)
     path = CMS + "/script-version-list"
-    return call("ListAllVersionByVersionId", "POST", path, Page[ScriptVersion], body=fields, safe=True)
+    return call(
+        "ListAllVersionByVersionId",
+        "POST",
+        path,
+        Page[ScriptVersion],
+        body=fields,
+        safe=True,
+        account_fields=IN_ENTERPRISE_PROJECT,
+    )
 
 
 @operation

@@ -24,6 +24,7 @@ from airflow_provider_mlworkflows.clouds.huawei.aom_models import Page, Workflow
 from airflow_provider_mlworkflows.clouds.huawei.aom_requests import (
     CMS,
     HIGHEST_PAGE,
+    IN_ENTERPRISE_PROJECT,
     ORDERS,
     PAGE_SIZE,
     WORKFLOW,
@@ -153,7 +154,15 @@ def _page_of_workflows(
         search_time_end=end,
         status=checked_choice("status", status, STATUSES),
     )
-    return call("ListWorkflow", "POST", CMS + "/workflow-list", Page[Workflow], body=fields, safe=True)
+    return call(
+        "ListWorkflow",
+        "POST",
+        CMS + "/workflow-list",
+        Page[Workflow],
+        body=fields,
+        safe=True,
+        account_fields=IN_ENTERPRISE_PROJECT,
+    )
 
 
 @operation

@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.clouds.client import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
+from airflow_provider_mlworkflows.clouds.issued import used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.clouds.secrecy import beginning_of, without_secrets
@@ -27,6 +28,7 @@ from airflow_provider_mlworkflows.exceptions import ConfigurationError, Permissi
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.http import WireRequest
+    from airflow_provider_mlworkflows.clouds.issued import Source
 
 _SIGNATURE = re.compile(r"Signature=[0-9a-fA-F]+")
 _UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
@@ -34,11 +36,15 @@ _UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A permanent access key, or a temporary one with its security token."""
+    """A permanent access key, or a temporary one with its security token.
+
+    :param project_id: the project it was meant for, if whoever gave it said so.
+    """
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str | None = field(default=None, repr=False)
+    project_id: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -73,9 +79,14 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class IamToken:
-    """A ready-made IAM token, scoped to a project."""
+    """An IAM token, scoped to a project.
+
+    :param token: as IAM issued it.
+    :param project_id: the project, if it is known.
+    """
 
     token: str = field(repr=False)
+    project_id: str | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -92,17 +103,25 @@ class IamToken:
         return replace(request, headers={**request.headers, "X-Auth-Token": self.token})
 
 
+HuaweiCredentials = AccessKey | IamToken
+
+
 @dataclass(frozen=True, slots=True)
 class HuaweiIdentity:
-    """Credentials and the project they act in; no project while it is being looked up."""
+    """Credentials and the project they act in; no project while it is being looked up.
 
-    credentials: AccessKey | IamToken
+    :param defaults: what calls that do not say otherwise are for: pairs of an account parameter and its value.
+    """
+
+    credentials: HuaweiCredentials
     project_id: str | None = None
+    defaults: tuple[tuple[str, str], ...] = ()
 
     @property
     def path_params(self) -> Mapping[str, str]:
-        """The project, for paths that contain it."""
-        return {"project_id": self.project_id} if self.project_id else {}
+        """The project, for paths that contain it, and the defaults."""
+        project = {"project_id": self.project_id} if self.project_id else {}
+        return {**dict(self.defaults), **project}
 
     @property
     def name(self) -> str:
@@ -128,26 +147,29 @@ class _Projects(BaseModel):
 
 
 class HuaweiAccount:
-    """Credentials, and the project of a region: given, or looked up in IAM once.
+    """Credentials, and the project of a region: given, told with the credentials, or looked up in IAM once.
 
-    :param credentials: an access key or a token.
+    :param source: where an access key or a token comes from.
     :param region: e.g. ``cn-north-4``; the project is looked up by it.
     :param project_id: 32 hexadecimal digits; None to look it up.
     :param iam_endpoint: where to look it up.
+    :param defaults: what calls that do not say otherwise are for, such as a ``workspace_id``.
     """
 
     def __init__(
         self,
-        credentials: AccessKey | IamToken,
+        source: Source[HuaweiCredentials],
         *,
         region: str,
         project_id: str | None,
         iam_endpoint: str,
+        defaults: Mapping[str, str] | None = None,
         patience: Patience | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.credentials = credentials
+        self.source = source
         self.region = region
+        self.defaults = tuple((defaults or {}).items())
         self._iam = Service("IAM", iam_endpoint, read_refusal)
         self._patience = patience or Patience()
         self._clock = clock
@@ -158,16 +180,25 @@ class HuaweiAccount:
         """The credentials with their project.
 
         :raises ConfigurationError: if the project cannot be found out.
+        :raises MLWorkflowsError: if there are no credentials to be had.
         """
-        project_id = self._project.value or (yield Lookup(self._project, self._look_up_project))
-        return HuaweiIdentity(self.credentials, project_id)
+        return (yield from self._acting((yield from self.source.current())))
 
     def renewed(self, refused: Identity) -> Exchange[Identity | None]:
-        """None: keys and ready-made tokens cannot be renewed, and asking again would block the key."""
-        yield from ()
-        return None
+        """The same with other credentials, None if the source has no others."""
+        if not isinstance(refused, HuaweiIdentity):
+            return None
+        credentials = yield from self.source.another(refused.credentials)
+        return None if credentials is None else (yield from self._acting(credentials))
 
-    def _look_up_project(self) -> Exchange[str]:
+    def _acting(self, credentials: HuaweiCredentials) -> Exchange[HuaweiIdentity]:
+        project_id: str | None = self._project.value or credentials.project_id
+        if project_id is None:
+            project_id = yield Lookup(self._project, lambda: used(self.source, self._look_up_project))
+            credentials = yield from self.source.current()
+        return HuaweiIdentity(credentials, project_id, self.defaults)
+
+    def _look_up_project(self, credentials: HuaweiCredentials) -> Exchange[str]:
         """KeystoneListProjects, by the region's name."""
         request = Request(
             "KeystoneListProjects",
@@ -178,9 +209,7 @@ class HuaweiAccount:
             safe_to_repeat=True,
         )
         try:
-            found = yield from exchange(
-                self._iam, request, HuaweiIdentity(self.credentials), self._patience, self._clock
-            )
+            found = yield from exchange(self._iam, request, HuaweiIdentity(credentials), self._patience, self._clock)
         except PermissionDeniedError as error:
             raise _project_unknown(self.region, f"the lookup was refused: {error}") from error
         if len(found.projects) == 1:

@@ -32,7 +32,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import (
     checked_sorting,
     numbered_pages,
 )
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import Extra, body, query
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import IN_WORKSPACE, Extra, body, query
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import ConfidentialRequest
 from airflow_provider_mlworkflows.clouds.operation import Pages, Request, Session, listing, operation
 
@@ -68,6 +68,7 @@ def _page_of_apis(
             workspace_id=workspace_id,
         ),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -148,12 +149,9 @@ def _page_of_authorizations(
 ) -> Request[ApiAuthorizationPage]:
     if show_only is not None:
         checked_choice("show_only", show_only, SHOWN)
+    sorting = checked_sorting(sort_by, order, APP_SORTING)
     asked = query(
-        **checked_page(limit, offset),
-        app_name=app_name,
-        show_only=show_only,
-        **checked_sorting(sort_by, order, APP_SORTING),
-        workspace_id=workspace_id,
+        **checked_page(limit, offset), app_name=app_name, show_only=show_only, **sorting, workspace_id=workspace_id
     )
     return ConfidentialRequest(
         "ShowApiAuthInfos",
@@ -163,6 +161,7 @@ def _page_of_authorizations(
         path_params=_api(service_id, api_id),
         query=(*asked, *plain_secrets(show_secrets, app_ids)),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -293,6 +292,7 @@ def create_api(
         OneApi,
         path_params=_service(service_id),
         body=fields,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -315,6 +315,7 @@ def create_authorized_api(
         AuthorizedApi,
         path_params=_service(service_id),
         body=app_list(app_ids, workspace_id),
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -338,6 +339,7 @@ def authorize_api(
         Authorized,
         path_params=_api(service_id, api_id),
         body=app_list(app_ids, workspace_id),
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -362,6 +364,7 @@ def revoke_api_authorization(
         path_params=_api(service_id, api_id),
         body=app_list(app_ids, workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -383,6 +386,7 @@ def delete_api(_: Session, service_id: str, api_id: str, *, workspace_id: str | 
         path_params=_api(service_id, api_id),
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 

@@ -17,7 +17,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import (
     checked_sorting,
     numbered_pages,
 )
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import body, query
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import IN_WORKSPACE, body, query
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import ConfidentialRequest
 from airflow_provider_mlworkflows.clouds.operation import Pages, Request, Session, Steps, listing, operation
 
@@ -58,6 +58,7 @@ def _page_of_apps(
         AppPage,
         query=(*asked, *plain_secrets(show_secrets, app_ids)),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -140,7 +141,7 @@ def create_app(
     :raises ApiError: if the service refuses. Not sent again after an unclear failure.
     """
     fields = _about(checked_segment("app_name", app_name), app_remark, workspace_id)
-    return ConfidentialRequest("CreateApigApp", "POST", APPS, OneApp, body=fields)
+    return ConfidentialRequest("CreateApigApp", "POST", APPS, OneApp, body=fields, account_fields=IN_WORKSPACE)
 
 
 @operation
@@ -160,6 +161,7 @@ def show_app(_: Session, app_id: str, *, workspace_id: str | None = None) -> Req
         path_params=_app(app_id),
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -180,6 +182,7 @@ def app_exists(_: Session, app_name: str, *, workspace_id: str | None = None) ->
         path_params={"app_name": checked_segment("app_name", app_name)},
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
     return answer.exists
 
@@ -201,6 +204,7 @@ def delete_app(_: Session, app_id: str, *, workspace_id: str | None = None) -> R
         path_params=_app(app_id),
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -229,6 +233,7 @@ def reset_app_secret(
         OneApp,
         path_params=_app(app_id),
         body=_about(app_name, app_remark, workspace_id),
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -257,6 +262,7 @@ def create_app_code(
         OneApp,
         path_params=_app(app_id),
         body=_about(app_name, app_remark, workspace_id),
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -289,6 +295,7 @@ def reset_app_code(
         path_params={**_app(app_id), "app_code": code},
         body=_about(app_name, app_remark, workspace_id),
         secrets=(code,),
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -314,6 +321,7 @@ def delete_app_code(
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
         secrets=(code,),
+        account_fields=IN_WORKSPACE,
     )
 
 

@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_receipts import Create
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import (
     EXECUTION,
     EXECUTIONS,
+    IN_WORKSPACE,
     ORDERS,
     PAGE_SIZE,
     Extra,
@@ -72,6 +73,7 @@ def _page_of_executions(
             scene_id=scene_id,
         ),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 

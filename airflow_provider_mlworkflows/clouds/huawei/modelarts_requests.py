@@ -31,6 +31,8 @@ STEP_EXECUTION = EXECUTION + "/step-executions/{step_execution_id}"
 TRAINING_JOB = PROJECT + "/training-jobs/{training_job_id}"
 
 PAGE_SIZE = 100
+IN_WORKSPACE = {"workspace_id": "workspace_id"}
+"""Calls that name no workspace are for that of the connection, if it has one."""
 _TEXTS = frozenset(
     {
         "content_id",

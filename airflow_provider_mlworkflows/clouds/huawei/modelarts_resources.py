@@ -125,6 +125,7 @@ def list_pools(
         PoolList,
         query=query(workspaceId=workspace_id, labelSelector=label_selector, status=status),
         safe_to_repeat=True,
+        account_fields={"workspaceId": "workspace_id"},
     )
 
 

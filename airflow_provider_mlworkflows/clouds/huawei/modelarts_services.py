@@ -12,7 +12,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import (
     checked_sorting,
     numbered_pages,
 )
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import Extra, body, query
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import IN_WORKSPACE, Extra, body, query
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import (
     INFER_TYPES,
     REAL_TIME,
@@ -71,6 +71,7 @@ def _page_of_services(
             **checked_sorting(sort_by, order, SERVICE_SORTING),
         ),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -206,7 +207,7 @@ def create_service(
         security_group_id=security_group_id,
         workspace_id=workspace_id,
     )
-    return Request("CreateService", "POST", SERVICES, CreatedService, body=fields)
+    return Request("CreateService", "POST", SERVICES, CreatedService, body=fields, account_fields=IN_WORKSPACE)
 
 
 @operation

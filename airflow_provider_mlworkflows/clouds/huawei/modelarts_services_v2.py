@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import checked_choice, checked_range, optional_text
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PROJECT, Extra, body
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import IN_WORKSPACE, PROJECT, Extra, body
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import (
     MOST_INSTANCES,
     check_weights,
@@ -79,7 +79,7 @@ def create_service_v2(
         tags=None if tags is None else checked_tags(tags, MOST_SERVICE_TAGS),
         workspace_id=workspace_id,
     )
-    return Request("CreateInferService", "POST", SERVICES, InferenceServiceV2, body=fields)
+    return Request("CreateInferService", "POST", SERVICES, InferenceServiceV2, body=fields, account_fields=IN_WORKSPACE)
 
 
 @operation

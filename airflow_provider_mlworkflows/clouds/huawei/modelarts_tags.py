@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import checked_segment
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import body, query
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import IN_WORKSPACE, body, query
 from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, operation
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
@@ -67,6 +67,7 @@ def create_notebook_tags(_: Session, notebook_id: str, tags: Tags, *, workspace_
         query=query(workspace_id=workspace_id),
         body=body(tags=checked_tags(tags)),
         safe_to_repeat=True,
+        account_query=IN_WORKSPACE,
     )
 
 
@@ -91,6 +92,7 @@ def delete_notebook_tags(
         query=query(workspace_id=workspace_id),
         body=body(tags=checked_tags(tags, keys_alone=True)),
         safe_to_repeat=True,
+        account_query=IN_WORKSPACE,
     )
 
 
@@ -108,6 +110,7 @@ def list_notebook_tags(_: Session, *, workspace_id: str | None = None) -> Reques
         TagList,
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 

@@ -18,6 +18,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
     WorkflowTodo,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import (
+    IN_WORKSPACE,
     ORDERS,
     PAGE_SIZE,
     WORKFLOW,
@@ -183,7 +184,7 @@ def create_workflow(
         workspace_id=workspace_id,
         **inputs(parameters, data_requirements),
     )
-    return Request("CreateWorkflow", "POST", WORKFLOWS, Workflow, body=fields)
+    return Request("CreateWorkflow", "POST", WORKFLOWS, Workflow, body=fields, account_fields=IN_WORKSPACE)
 
 
 @operation
@@ -203,6 +204,7 @@ def show_workflow(_: Session, workflow_id: str, *, workspace_id: str | None = No
         path_params=ids(workflow_id=workflow_id),
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -331,6 +333,7 @@ def show_workflows_overview(
         WorkflowsOverview,
         query=query(workspace_id=workspace_id, search_type=search_type, name=name, description=description),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 
@@ -348,6 +351,7 @@ def list_todos(_: Session, *, workspace_id: str | None = None) -> Request[Page[W
         Page[WorkflowTodo],
         query=query(workspace_id=workspace_id),
         safe_to_repeat=True,
+        account_fields=IN_WORKSPACE,
     )
 
 

@@ -1,9 +1,9 @@
-"""Emulated IAM: project lookup, tokens, temporary access keys."""
+"""Emulated IAM: project lookup, tokens, temporary access keys, also those of agencies."""
 
 from __future__ import annotations
 
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_mlworkflows.emulator.credentials import Credentials, Token
+    from airflow_provider_mlworkflows.emulator.huawei.agencies import Agencies
     from airflow_provider_mlworkflows.emulator.limits import Limit
 
 _TITLES = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Unavailable"}
+TOKEN_SECONDS = 24 * 3600
 SHORTEST_KEY = 900
 LONGEST_KEY = 86400
 
@@ -41,25 +43,34 @@ class IamService:
     Args:
         access: Checks of credentials.
         credentials: Users, keys, tokens, projects.
+        agencies: The agencies, and whom they trust.
         now: Returns the emulator's time.
     """
 
     name = "iam"
 
-    def __init__(self, access: Access, credentials: Credentials, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, access: Access, credentials: Credentials, agencies: Agencies, now: Callable[[], datetime]
+    ) -> None:
         self._access = access
         self._credentials = credentials
+        self._agencies = agencies
         self._now = now
 
     def operations(self) -> Sequence[Operation]:
         """Return all operations."""
         tokens = "/v3/auth/tokens"
+        federation = "/v3.0/OS-AUTH/id-token/tokens"
         keys = "/v3.0/OS-CREDENTIAL/securitytokens"
-        listing = "iam:projects:listProjects"
+        listing, assuming = "iam:projects:listProjects", "iam:agencies:assume"
         return [
             Operation("KeystoneListProjects", "GET", "/v3/projects", self.list_projects, listing),
             Operation("KeystoneCreateUserTokenByPassword", "POST", tokens, self.create_token, open_to_all=True),
             Operation("KeystoneValidateToken", "GET", tokens, self.validate_token),
+            Operation("CreateTokenWithIdToken", "POST", federation, self.create_federated_token, open_to_all=True),
+            Operation(
+                "CreateTemporaryAccessKeyByAgency", "POST", keys, self.create_agency_key, assuming, when=_is_assumed
+            ),
             Operation("CreateTemporaryAccessKeyByToken", "POST", keys, self.create_key, open_to_all=True),
         ]
 
@@ -120,9 +131,22 @@ class IamService:
         else:
             _refuse(400, "identity.methods must be one of [password], [token]")
         call.principal = user
+        return self._issued_token(call, user, auth, tuple(methods))
+
+    def create_federated_token(self, call: Call) -> Answer:
+        """Issue a token for that of an identity provider."""
+        auth = _part(_body(call), "auth")
+        provider = self._agencies.provider_of(_part(auth, "id_token").get("id"))
+        if provider is None or provider.rpartition(":")[2] != call.header("x-idp-id"):
+            _refuse(401, "The id token is not one of this identity provider.")
+        call.principal = self._agencies.own.user
+        return self._issued_token(call, self._agencies.own.user, auth, ("mapped",))
+
+    def _issued_token(self, call: Call, user: str, auth: dict[str, Any], methods: tuple[str, ...]) -> Answer:
         scope = auth.get("scope")
         project_id = self._project_of(scope if isinstance(scope, dict) else {})
-        token = self._credentials.add_token(user=user, project_id=project_id, methods=tuple(methods))
+        lifetime = self._agencies.lifetime(TOKEN_SECONDS)
+        token = self._credentials.add_token(user=user, project_id=project_id, lifetime=lifetime, methods=methods)
         call.effective = True
         return Answer(201, {"token": self._token_view(token)}, {"X-Subject-Token": token.text})
 
@@ -140,12 +164,22 @@ class IamService:
         details: dict[str, Any] = named if isinstance(named, dict) else {}
         user = self._valid_token(details.get("id") or call.header("x-auth-token"), 401).user
         call.principal = user
+        return self._issued_key(call, user, details)
+
+    def create_agency_key(self, call: Call) -> Answer:
+        """Issue a temporary access key of an agency to whoever it trusts."""
+        role = _part(_part(_part(_body(call), "auth"), "identity"), "assume_role")
+        agency = self._agencies.find(role.get("agency_name"), role.get("domain_name"))
+        if agency is None:
+            _refuse(404, "Could not find the agency, or it does not trust your account.")
+        return self._issued_key(call, agency.user, role)
+
+    def _issued_key(self, call: Call, user: str, details: dict[str, Any]) -> Answer:
         seconds = details.get("duration_seconds", SHORTEST_KEY)
         is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
         if not is_number or not SHORTEST_KEY <= seconds <= LONGEST_KEY:
             _refuse(400, f"duration_seconds must be between {SHORTEST_KEY} and {LONGEST_KEY}")
-        ends = self._now() + timedelta(seconds=seconds)
-        key = self._credentials.add_temporary_key(user, ends)
+        key, ends = self._agencies.issue(user, seconds)
         call.effective = True
         credential = {
             "access": key.ak,
@@ -198,6 +232,14 @@ class IamService:
             names = {project_id: name for name, project_id in self._credentials.projects.items()}
             view["project"] = {"id": token.project_id, "name": names[token.project_id], "domain": domain}
         return view
+
+
+def _is_assumed(call: Call) -> bool:
+    """Whether a call asks for a key of an agency."""
+    try:
+        return bool(_part(_part(_body(call), "auth"), "identity").get("methods") == ["assume_role"])
+    except Refusal:
+        return False
 
 
 def _body(call: Call) -> dict[str, Any]:
