@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Self
 import uvicorn
 
 from airflow_provider_mlworkflows.emulator.alibaba.access import Access as AlibabaAccess
+from airflow_provider_mlworkflows.emulator.alibaba.metadata import MetadataService
+from airflow_provider_mlworkflows.emulator.alibaba.ram import Ram
+from airflow_provider_mlworkflows.emulator.alibaba.sts import StsService
 from airflow_provider_mlworkflows.emulator.aom.control import AomControl
 from airflow_provider_mlworkflows.emulator.aom.lookup import Lookup as AomLookup
 from airflow_provider_mlworkflows.emulator.aom.ready import library as aom_library
@@ -110,6 +113,7 @@ class Emulator:
         faults: Fault rules in force.
         limits: Call quotas.
         journal: Requests so far.
+        ram: Roles on Alibaba Cloud, and who may have their keys.
         modelarts: State of the ModelArts service.
         paiflow: State of the PAIFlow service.
         obs: State of the OBS data workflow service.
@@ -133,6 +137,7 @@ class Emulator:
         self.clock = Clock(clock, speed=speed, tick=tick, start=start, lock=self._lock)
         self.switches = switches or Switches()
         self.credentials = Credentials(self.clock.now, self._lock)
+        self.ram = Ram(self.credentials, self.switches, self.clock.now)
         self.faults = Faults(self._lock)
         self.limits = Limits(self.clock.now, self._lock)
         self.journal = Journal(self._lock)
@@ -274,6 +279,8 @@ class Emulator:
             ModelArtsService(access, lookup),
             IamService(access, self.credentials, self.clock.now),
             PaiFlowService(alibaba, PaiFlowLookup(self.paiflow, alibaba, self.switches)),
+            StsService(self.credentials, self.switches, self.ram, self.clock.now),
+            MetadataService(self.ram, self.switches, self.clock.now),
             ObsService(obs, ObsLookup(self.obs, self.switches)),
             AomService(access, AomLookup(self.aom, access, self.switches)),
             *(make(self) for make in self._more),
