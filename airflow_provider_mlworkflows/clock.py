@@ -38,6 +38,11 @@ class Bell:
 class Clock:
     """The wall clock, and waiting by it."""
 
+    @property
+    def base(self) -> Clock:
+        """The clock whose time this one tells: itself, or one behind it."""
+        return self
+
     def time(self) -> float:
         """Seconds since the epoch."""
         return time.time()
@@ -61,6 +66,11 @@ class InterruptibleClock(Clock):
     def __init__(self, clock: Clock, bell: Bell) -> None:
         self._clock = clock
         self._bell = bell
+
+    @property
+    def base(self) -> Clock:
+        """The clock behind it."""
+        return self._clock.base
 
     def time(self) -> float:
         """Seconds since the epoch."""

@@ -181,7 +181,7 @@ class Renewable(Generic[C]):
 def renewable(issuer: Issuer[C], clock: Clock) -> Renewable[C]:
     """The credentials of an issuer, the same object for all in this process that have an equal one."""
     # Keyed by process: a lock inherited through fork() might be held by nobody.
-    return _renewable(issuer, clock, os.getpid())
+    return _renewable(issuer, clock.base, os.getpid())
 
 
 @lru_cache(maxsize=256)

@@ -16,10 +16,13 @@ from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ApiError, ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_mlworkflows.clock import Clock
-    from airflow_provider_mlworkflows.clouds.http import Connectivity
+    from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply
     from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey
     from airflow_provider_mlworkflows.clouds.issued import Issued
+    from airflow_provider_mlworkflows.clouds.replies import Refusal
 
 METADATA_ENDPOINT = "http://169.254.169.254"
 URI_VARIABLE = "HC_CONTAINER_CREDENTIALS_FULL_URI"
@@ -35,6 +38,14 @@ _POD_ADVICE = (
     f"Check that the service account of the pod has an agency, and that {TOKEN_FILE_VARIABLE} names the file with its "
     "current token."
 )
+
+
+_read_key = advising(_METADATA_ADVICE)
+
+
+def _read_session(reply: WireReply) -> Refusal | None:
+    """A success is an answer, though it is a text and no JSON."""
+    return None if 200 <= reply.status < 300 else _read_key(reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +88,6 @@ class ServerKeys:
             answer = yield from self._key(session, clock)
         return answer.issued(clock.time())
 
-    @property
-    def _service(self) -> Service:
-        return Service("The metadata service", self.endpoint, advising(_METADATA_ADVICE))
-
     def _session(self, clock: Clock) -> Exchange[str]:
         """The token of a session, "" if there are none."""
         request = _SessionRequest(
@@ -93,7 +100,7 @@ class ServerKeys:
         # One attempt: a service that says it is unavailable is asked without a session at once.
         try:
             token = yield from exchange(
-                self._service, request, Asking(), Patience(attempts=1), clock, self.connectivity
+                self._service(_read_session), request, Asking(), Patience(attempts=1), clock, self.connectivity
             )
         except ApiError as error:
             if error.status not in _NO_SESSIONS:
@@ -116,7 +123,10 @@ class ServerKeys:
             safe_to_repeat=True,
         )
         asking = Asking(hidden=(session,) if session else ())
-        return exchange(self._service, request, asking, Patience(self.attempts), clock, self.connectivity)
+        return exchange(self._service(_read_key), request, asking, Patience(self.attempts), clock, self.connectivity)
+
+    def _service(self, refusal: Callable[[WireReply], Refusal | None]) -> Service:
+        return Service("The metadata service", self.endpoint, refusal)
 
 
 @dataclass(frozen=True, slots=True)
