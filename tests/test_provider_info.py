@@ -3,8 +3,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, entry_points
@@ -30,10 +32,43 @@ CONNECTION_TYPES = {
     "alibaba_mlworkflows": "alibaba_conn_id",
 }
 """Each connection type, and the argument that names a connection of it."""
+OF_BOTH = {"region", "endpoint", "verify", "proxy", "timeout"}
+EXTRAS = {
+    "huawei_mlworkflows": OF_BOTH
+    | {
+        *("project_id", "workspace_id", "enterprise_project_id"),
+        *("auth_type", "security_token", "iam_token", "domain_name", "agency_name", "agency_domain_name"),
+        *("session_duration", "provider_urn", "agency_urn", "session_name", "token_file", "profile_file"),
+        *("modelarts_endpoint", "obs_endpoint", "obs_path_style", "aom_endpoint", "iam_endpoint", "sts_endpoint"),
+        "metadata_endpoint",
+    },
+    "alibaba_mlworkflows": OF_BOTH
+    | {
+        *("workspace_id", "auth_type", "security_token", "bearer_token"),
+        *("role_arn", "role_session_name", "role_session_expiration", "policy", "external_id"),
+        *("oidc_provider_arn", "oidc_token_file", "role_name", "disable_imds_v1", "credentials_uri"),
+        *("profile", "profile_file", "network", "paiflow_endpoint", "sts_endpoint", "metadata_endpoint"),
+    },
+}
+"""What the extra of a connection may hold, in its form as well."""
+EXTRA_MODELS = {
+    "huawei_mlworkflows": "hooks.huawei.HuaweiExtra",
+    "alibaba_mlworkflows": "hooks.alibaba.AlibabaExtra",
+}
+NOT_IN_A_FORM = {"access_key_id", "access_key_secret"}
+"""For connections of other providers: in a form, login and password are there for these."""
 SECRET_FIELDS = {
     "huawei_mlworkflows": {"security_token", "iam_token"},
     "alibaba_mlworkflows": {"security_token", "bearer_token"},
 }
+MASKED_FOR_THEIR_NAMES = {"proxy", "token_file", "oidc_token_file"}
+"""No secrets as such, though the URL of a proxy may hold one; Airflow shows none of them again."""
+LOGIN_LABELS = {
+    "huawei_mlworkflows": ("Access key ID / user name", "Secret key / password"),
+    "alibaba_mlworkflows": ("AccessKey ID", "AccessKey secret"),
+}
+DESCRIPTION = [PACKAGE, f"{PACKAGE}.connection_forms", f"{PACKAGE}.get_provider_info"]
+"""The modules that are loaded wherever Airflow is."""
 
 IMPORT_AIRFLOW = f"""
 import airflow, json, sys
@@ -131,11 +166,15 @@ def test_each_call_returns_data_of_its_own(info: dict[str, Any]) -> None:
     assert get_provider_info()["connection-types"]
 
 
-def test_module_imports_nothing() -> None:
-    tree = ast.parse((PACKAGE_ROOT / "get_provider_info.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(
+    ("module", "imports"),
+    [("get_provider_info", ["__future__", f"{PACKAGE}.connection_forms"]), ("connection_forms", ["__future__"])],
+)
+def test_description_imports_nothing_else(module: str, imports: list[str]) -> None:
+    tree = ast.parse((PACKAGE_ROOT / f"{module}.py").read_text(encoding="utf-8"))
 
     imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
-    assert [getattr(node, "module", None) for node in imported] == ["__future__"]
+    assert [getattr(node, "module", None) for node in imported] == imports
 
 
 def test_entry_point_is_that_of_this_distribution(info: dict[str, Any], provider_entry_point: EntryPoint) -> None:
@@ -193,6 +232,53 @@ def test_extra_links_are_link_classes(info: dict[str, Any]) -> None:
         assert issubclass(_resolve(path), BaseOperatorLink)
 
 
+def test_every_extra_has_a_field_and_every_field_an_extra(connection_type: dict[str, Any]) -> None:
+    assert connection_type["conn-fields"].keys() == EXTRAS[connection_type["connection-type"]]
+
+
+def test_what_the_hook_understands_has_a_field(connection_type: dict[str, Any]) -> None:
+    model = _resolve(f"{PACKAGE}.{EXTRA_MODELS[connection_type['connection-type']]}")
+
+    assert model.model_fields.keys() - NOT_IN_A_FORM <= connection_type["conn-fields"].keys()
+
+
+def test_what_the_hook_understands_can_be_chosen(connection_type: dict[str, Any]) -> None:
+    model = _resolve(f"{PACKAGE}.{EXTRA_MODELS[connection_type['connection-type']]}")
+
+    for name in ("auth_type", "network"):
+        if name in model.model_fields:
+            schema = model.model_json_schema()["properties"][name]
+            (choices,) = [each["enum"] for each in schema.get("anyOf", [schema]) if "enum" in each]
+            assert set(choices) <= set(connection_type["conn-fields"][name]["schema"]["enum"])
+
+
+def test_each_choice_explains_itself(connection_type: dict[str, Any]) -> None:
+    for field in connection_type["conn-fields"].values():
+        choices = field["schema"].get("enum", [])
+        assert field["schema"].get("values_display", {}).keys() == {choice or "null" for choice in choices}
+
+
+def test_each_way_of_authentication_that_needs_fields_is_named_by_them(connection_type: dict[str, Any]) -> None:
+    fields = connection_type["conn-fields"]
+    helps = " ".join(field["description"] for field in fields.values())
+    by_login = {"aksk", "ak"}
+    of_the_surroundings = {"env", "default", "pod_identity"}
+    ways = {way for way in fields["auth_type"]["schema"]["enum"] if way} - by_login - of_the_surroundings
+    assert {way for way in ways if not re.search(rf"\b{way}\b", helps)} == set()
+
+
+def test_sections_follow_one_another(connection_type: dict[str, Any]) -> None:
+    """A section whose fields are scattered would not be read in the order of the declaration."""
+    sections = [field["schema"]["section"] for field in connection_type["conn-fields"].values()]
+    assert [title for title, _ in itertools.groupby(sections)] == list(dict.fromkeys(sections))
+
+
+def test_fields_can_be_left_empty(connection_type: dict[str, Any]) -> None:
+    """A field that Airflow takes for required keeps the form from being saved."""
+    for name, field in connection_type["conn-fields"].items():
+        assert "null" in field["schema"]["type"] or field["schema"]["default"] in field["schema"]["enum"], name
+
+
 def test_each_field_explains_itself(connection_type: dict[str, Any]) -> None:
     for field in connection_type["conn-fields"].values():
         assert field["label"]
@@ -214,8 +300,7 @@ def test_secrets_are_password_fields_that_airflow_masks(connection_type: dict[st
 
     secrets = SECRET_FIELDS[connection_type["connection-type"]]
     assert password_fields == secrets
-    # A proxy's URL may hold a password: Airflow masks that one as well.
-    assert set(masked) == secrets | {"proxy"}
+    assert set(masked) == secrets | (MASKED_FOR_THEIR_NAMES & fields.keys())
 
 
 def test_importing_airflow_loads_the_description_only(provider_entry_point: EntryPoint, tmp_path: Path) -> None:
@@ -223,24 +308,22 @@ def test_importing_airflow_loads_the_description_only(provider_entry_point: Entr
 
     loaded = run_in_new_process(IMPORT_AIRFLOW, tmp_path)
 
-    assert loaded == [PACKAGE, f"{PACKAGE}.get_provider_info"]
+    assert loaded == DESCRIPTION
 
 
 def test_connection_form_is_drawn_without_importing_the_hook(connection_type: dict[str, Any], tmp_path: Path) -> None:
     drawn = run_in_new_process(DRAW_CONNECTION_FORMS, tmp_path, connection_type["connection-type"])
 
-    assert drawn["loaded"] == [PACKAGE, f"{PACKAGE}.get_provider_info"]
+    assert drawn["loaded"] == DESCRIPTION
     (form,) = drawn["forms"]
     assert form["hook_name"] == connection_type["hook-name"]
     assert form["hook_class_name"] == connection_type["hook-class-name"]
     standard = form["standard_fields"]
-    assert standard["login"]["title"] == "Access key ID"
-    assert standard["password"]["title"] == "Secret access key"
-    assert [name for name, field in standard.items() if field and field["hidden"]] == [
-        "url_schema",
-        "host",
-        "port",
-    ]
+    labels = LOGIN_LABELS[connection_type["connection-type"]]
+    assert (standard["login"]["title"], standard["password"]["title"]) == labels
+    assert [name for name, field in standard.items() if field and field["hidden"]] == ["url_schema", "host"]
+    assert "0" in standard["port"]["title"]
+    assert "0" in standard["port"]["placeholder"]
     assert _labels_and_formats(form["extra_fields"]) == {
         name: (field["label"], field["schema"].get("format")) for name, field in connection_type["conn-fields"].items()
     }

@@ -151,6 +151,10 @@ class Identity(Protocol):
     def path_params(self) -> Mapping[str, str]:
         """What a request takes from the account, such as ``project_id`` in its path."""
 
+    @property
+    def name(self) -> str:
+        """What to call it in front of people: the kind of its credentials, and the beginning of a key's id."""
+
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with its credentials added, signed at ``now``."""
 
@@ -217,6 +221,13 @@ class Client:
             return http_date(date).timestamp() + now - at
         except ValueError:
             return now
+
+    def identity(self) -> Identity:
+        """Whoever makes the calls; found out now if it is not known yet.
+
+        :raises MLWorkflowsError: if it cannot be found out.
+        """
+        return drive(self.account.identity(), self._perform)
 
     def send(self, request: Request[T]) -> T:
         """Send a request and wait for its answer.

@@ -14,6 +14,11 @@ TELLING_TAIL = 4
 """The same at the end of a text, where the cut may have been made."""
 
 
+def beginning_of(access_key: str) -> str:
+    """So much of an access key id that its owner knows which it is, and nobody else."""
+    return f"{access_key[:4]}…" if len(access_key) >= 3 * TELLING_TAIL else "…"
+
+
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with each secret masked, as it is or as JSON, URLs, HTML or Python's repr spell it.
 

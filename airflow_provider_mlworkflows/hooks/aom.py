@@ -107,20 +107,13 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one workflow (ListWorkflow), and say what to change if that does not work.
+        """List one workflow (ListWorkflow); say who sees how many and where, or what to change.
 
         It is asked once, and given up after ten seconds without an answer.
         """
-        try:
-            client = (hook := self.brief()).client
-            workflows = hook.list_workflows(size=1)
-        except PermissionDeniedError as error:
-            return False, f"{error} Listing workflows needs a policy such as AOM ReadOnlyAccess."
-        except MLWorkflowsError as error:
-            return False, str(error)
-        region = f" in region {client.region}" if client.region else ""
-        total = workflows.total_elements or len(workflows.elements)
-        return True, f"AOM automation answers at {client.service.endpoint}{region}; {total} workflows are visible."
+        return self.tested(
+            "ListWorkflow", _visible, needed="Listing workflows needs a policy such as AOM ReadOnlyAccess."
+        )
 
     # Reading runs
 
@@ -385,3 +378,8 @@ class AomWorkflowHook(AomWorkflowApi, RunHook):
     def _run(self, execution: Execution, ref: RunRef, nodes: WorkflowNodes, *, listed: bool = False) -> Run:
         url = self.execution_url(ref.workflow_id, ref.run_id)
         return self._reader.run(execution, ref, nodes, url=url, listed=listed)
+
+
+def _visible(hook: AomWorkflowHook) -> str:
+    workflows = hook.list_workflows(size=1)
+    return f"{workflows.total_elements or len(workflows.elements)} workflows are visible"

@@ -24,12 +24,13 @@ from airflow_provider_mlworkflows.exceptions import (
     ConfigurationError,
     InvalidInputError,
     MLWorkflowsError,
+    PermissionDeniedError,
     TransportError,
 )
 from airflow_provider_mlworkflows.runs import NewLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow.sdk import Connection
 
@@ -194,6 +195,23 @@ class RunHook(BaseHook, Session):
         brief.__dict__.pop("client", None)
         return brief
 
+    def tested(self, operation: str, look: Callable[[Self], str], *, needed: str) -> tuple[bool, str]:
+        """Whether the connection works, and with which credentials and where, or what to change.
+
+        It is asked once, and given up after ten seconds without an answer.
+
+        :param operation: the API operation that is asked for.
+        :param look: asks a hook for it, and says what there is to see.
+        :param needed: what somebody lacks to whom the operation is refused.
+        """
+        try:
+            seen = look(hook := self.brief())
+            return True, f"{_answered(hook.client)}; {seen}."
+        except PermissionDeniedError as error:
+            return False, f"{error} {needed}" if error.operation == operation else str(error)
+        except MLWorkflowsError as error:
+            return False, str(error)
+
     def _no_connection(self, error: Exception) -> MLWorkflowsError:
         if isinstance(error, AirflowNotFoundException):
             return ConfigurationError(
@@ -292,3 +310,11 @@ class RunHook(BaseHook, Session):
     def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Divide refs into the groups that `get_runs` should be called with, perhaps at the same time."""
         return [[ref] for ref in refs]
+
+
+def _answered(client: Client) -> str:
+    """Which service has answered whom, and for what place."""
+    identity = client.identity()
+    place = {"region": client.region, **{name.removesuffix("_id"): id_ for name, id_ in identity.path_params.items()}}
+    named = ", ".join(f"{name} {id_}" for name, id_ in place.items() if id_)
+    return f"{client.service.name} answers {identity.name} at {client.service.endpoint}{named and f' in {named}'}"

@@ -51,21 +51,14 @@ class ModelArtsHook(ModelArtsRunHook):
     """
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one workflow (ListWorkflows), and say what to change if that does not work.
+        """List one workflow (ListWorkflows); say who sees how many and where, or what to change.
 
         It is asked once, and given up after ten seconds without an answer.
         """
-        try:
-            client = (hook := self.brief()).client
-            workflows = hook.list_workflows(limit=1, offset=0)
-        except PermissionDeniedError as error:
-            return False, f"{error} Listing workflows needs the IAM action modelarts:workflow:list."
-        except MLWorkflowsError as error:
-            return False, str(error)
-        region = f" in region {client.region}" if client.region else ""
-        return (
-            True,
-            f"ModelArts answers at {client.service.endpoint}{region}; {workflows.total or 0} workflows are visible.",
+        return self.tested(
+            "ListWorkflows",
+            lambda hook: f"{hook.list_workflows(limit=1, offset=0).total or 0} workflows are visible",
+            needed="Listing workflows needs the IAM action modelarts:workflow:list.",
         )
 
     @operation

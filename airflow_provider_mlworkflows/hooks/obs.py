@@ -19,7 +19,6 @@ from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     MLWorkflowsError,
     NotFoundError,
-    PermissionDeniedError,
     StopImpossibleError,
 )
 from airflow_provider_mlworkflows.hooks import huawei
@@ -86,20 +85,15 @@ class ObsWorkflowHook(ObsWorkflowApi, RunHook):
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one workflow (listWorkflow), and say what to change if that does not work.
+        """List one workflow (listWorkflow); say who sees some and where, or what to change.
 
         It is asked once, and given up after ten seconds without an answer.
         """
-        try:
-            client = (hook := self.brief()).client
-            workflows = hook.list_workflows(limit=1)
-        except PermissionDeniedError as error:
-            return False, f"{error} Listing workflows needs the right to use OBS data workflows in this region."
-        except MLWorkflowsError as error:
-            return False, str(error)
-        region = f" in region {client.region}" if client.region else ""
-        seen = "workflows are visible" if workflows.graphs else "no workflow is visible"
-        return True, f"OBS data workflow answers at {client.service.endpoint}{region}; {seen}."
+        return self.tested(
+            "listWorkflow",
+            _visible,
+            needed="Listing workflows needs the right to use OBS data workflows in this region.",
+        )
 
     # Reading runs
 
@@ -267,3 +261,7 @@ class ObsWorkflowHook(ObsWorkflowApi, RunHook):
 
     def _run(self, execution: Execution, ref: RunRef) -> Run:
         return run_of(execution, ref=ref, url=self.execution_url(ref.workflow_id, ref.run_id))
+
+
+def _visible(hook: ObsWorkflowHook) -> str:
+    return "workflows are visible" if hook.list_workflows(limit=1).graphs else "no workflow is visible"

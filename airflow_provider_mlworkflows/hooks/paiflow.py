@@ -114,19 +114,15 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         )
 
     def test_connection(self) -> tuple[bool, str]:
-        """List one run (ListPipelineRuns), and say what to change if that does not work.
+        """List one run (ListPipelineRuns); say who sees how many and where, or what to change.
 
         It is asked once, and given up after ten seconds without an answer.
         """
-        try:
-            client = (hook := self.brief()).client
-            runs = hook.list_pipeline_runs(page_number=1, page_size=1)
-        except PermissionDeniedError as error:
-            return False, f"{error} Listing runs needs the RAM action paiflow:ListPipelineRuns."
-        except MLWorkflowsError as error:
-            return False, str(error)
-        region = f" in region {client.region}" if client.region else ""
-        return True, f"PAIFlow answers at {client.service.endpoint}{region}; {runs.total_count or 0} runs are visible."
+        return self.tested(
+            "ListPipelineRuns",
+            lambda hook: f"{hook.list_pipeline_runs(page_number=1, page_size=1).total_count or 0} runs are visible",
+            needed="Listing runs needs the RAM action paiflow:ListPipelineRuns.",
+        )
 
     # Reading runs
 

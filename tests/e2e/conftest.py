@@ -58,7 +58,11 @@ def airflow(emulator: Emulator) -> Iterator[StandaloneAirflow]:
             f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
             for conn_id, connection in connections(emulator.url).items()
         },
-        config={"core.parallelism": "8", "core.fernet_key": FERNET_KEY.decode()},
+        config={
+            "core.parallelism": "8",
+            "core.fernet_key": FERNET_KEY.decode(),
+            "core.test_connection": "Enabled",
+        },
     )
     try:
         running.start()

@@ -40,11 +40,13 @@ class AirflowRestClient:
         poll_interval: seconds between two looks while waiting.
 
     Attributes:
+        address: Address of the API server, without a path.
         writing: held by whoever changes something. On SQLite, a write makes the API server stand still for five
             seconds if it meets another one; hold this to have no such thing happen.
     """
 
     def __init__(self, base_url: str, *, poll_interval: float = 0.2) -> None:
+        self.address = base_url
         self._http = httpx.Client(base_url=base_url, timeout=30.0)
         self._poll_interval = poll_interval
         self.writing = threading.RLock()
@@ -65,13 +67,21 @@ class AirflowRestClient:
         reply.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
 
-    def call(self, method: str, path: str, *, json: Any = None, params: dict[str, Any] | None = None) -> Any:
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Any:
         """Send a request below ``/api/v2`` and return the decoded answer, None if it is empty.
 
         Raises:
             httpx.HTTPStatusError: an error answer, with its body as a note.
         """
-        reply = self._send(method, path, json, params)
+        reply = self._send(method, path, json, params, headers)
         try:
             reply.raise_for_status()
         except httpx.HTTPStatusError as error:
@@ -79,13 +89,15 @@ class AirflowRestClient:
             raise
         return reply.json() if reply.content else None
 
-    def _send(self, method: str, path: str, json: Any, params: dict[str, Any] | None) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, json: Any, params: dict[str, Any] | None, headers: dict[str, str] | None
+    ) -> httpx.Response:
         with contextlib.nullcontext() if method == "GET" else self.writing:
             for _ in range(MOST_ATTEMPTS - 1):
-                reply = self._http.request(method, f"/api/v2{path}", json=json, params=params)
+                reply = self._http.request(method, f"/api/v2{path}", json=json, params=params, headers=headers)
                 if reply.status_code != httpx.codes.INTERNAL_SERVER_ERROR or "Database error" not in reply.text:
                     return reply
-            return self._http.request(method, f"/api/v2{path}", json=json, params=params)
+            return self._http.request(method, f"/api/v2{path}", json=json, params=params, headers=headers)
 
     def wait_for(self, what: str, look: Callable[[], T | None], patience: float) -> T:
         """Look until there is something to see.

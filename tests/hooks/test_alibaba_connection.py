@@ -283,9 +283,12 @@ class TestSecrets:
 
 
 class TestTestConnection:
-    def outcome(self, reply: WireReply, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, str]:
+    def outcome(
+        self, reply: WireReply, monkeypatch: pytest.MonkeyPatch, connection: Connection | None = None
+    ) -> tuple[bool, str]:
+        """With a network that has one answer only."""
         wire = network(reply)
-        give_out(monkeypatch, connection_of(HERE))
+        give_out(monkeypatch, connection or connection_of({**HERE, "workspace_id": "48213"}))
         monkeypatch.setattr(Connectivity, "transmit", lambda connectivity, request: wire.transmit(request))
         return PaiFlowHook(CONN_ID).test_connection()
 
@@ -293,8 +296,22 @@ class TestTestConnection:
         good, message = self.outcome(json_reply({"PipelineRuns": [], "TotalCount": 3}), monkeypatch)
         assert good
         assert message == (
-            "PAIFlow answers at https://paiflow.cn-hangzhou.aliyuncs.com in region cn-hangzhou; 3 runs are visible."
+            f"PAIFlow answers access key {ACCESS_KEY[:4]}… at https://paiflow.cn-hangzhou.aliyuncs.com "
+            "in region cn-hangzhou, workspace 48213; 3 runs are visible."
         )
+
+    def test_good_with_a_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        extra = {"region": "cn-hangzhou", "bearer_token": BEARER_TOKEN}
+        reply = json_reply({"PipelineRuns": []})
+        good, message = self.outcome(reply, monkeypatch, connection_of(extra, login=None, password=None))
+        assert good
+        assert "answers a bearer token at" in message
+        assert message.endswith("in region cn-hangzhou; 0 runs are visible.")
+
+    def test_asks_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        good, message = self.outcome(json_reply({"Code": "ServiceUnavailable"}, status=503), monkeypatch)
+        assert not good
+        assert "503" in message
 
     @pytest.mark.parametrize(
         ("status", "code", "words"),

@@ -791,7 +791,9 @@ class TestConnection:
         good, text = hook.test_connection()
         assert good, text
         there = f"{len(aom.emulator.aom.workflows)} workflows are visible"
-        assert text == f"AOM automation answers at {aom.emulator.url} in region cn-north-4; {there}."
+        key, project = aom.connection["login"], aom.connection["extra"]["project_id"]
+        where = f"{aom.emulator.url} in region cn-north-4, project {project}"
+        assert text == f"AOM automation answers access key {key[:4]}… at {where}; {there}."
         assert asked(aom) == [NAMES]
 
     def test_asks_once(self, aom: Bench, hook: AomWorkflowHook) -> None:

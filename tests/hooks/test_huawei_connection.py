@@ -77,6 +77,10 @@ def send(connection: Connection, **options: Any) -> Sent:
     return Sent(client, wire.sent)
 
 
+def test_a_field_of_a_later_form_that_is_left_empty_is_none() -> None:
+    assert client_of(connection_of({"region": "cn-north-4", "of_next_year": None})).region == "cn-north-4"
+
+
 def refusal(extra: Any = None, *, options: dict[str, Any] | None = None, **fields: Any) -> str:
     """The message of the ConfigurationError that a connection leads to, which names it and tells no secret."""
     with pytest.raises(ConfigurationError) as caught:

@@ -264,21 +264,40 @@ class TestTestConnection:
     def test_success_names_the_place(self, modelarts: Bench, connect: Connect) -> None:
         good, text = connect().test_connection()
         assert good, text
-        assert f"ModelArts answers at {modelarts.emulator.url} in region cn-north-4;" in text
+        key, project = modelarts.connection["login"], modelarts.connection["extra"]["project_id"]
+        there = f"at {modelarts.emulator.url} in region cn-north-4, project {project};"
+        assert text.startswith(f"ModelArts answers access key {key[:4]}… {there}")
+        assert len(modelarts.requests) == 1
         good, text = connect(region=None).test_connection()
         assert good, text
-        assert modelarts.emulator.url in text
+        assert f"{modelarts.emulator.url} in project {project};" in text
+
+    def test_success_names_a_project_that_was_looked_up(self, modelarts: Bench, connect: Connect) -> None:
+        good, text = connect(project_id=None).test_connection()
+        assert good, text
+        assert f"project {modelarts.connection['extra']['project_id']};" in text
+        assert len(modelarts.requests) == 2
+
+    def test_of_a_short_key_nothing_is_told(self, modelarts: Bench, connect: Connect) -> None:
+        key = modelarts.emulator.credentials.add_access_key("SHORT000001")
+        good, text = connect(login=key.ak, password=key.sk).test_connection()
+        assert good, text
+        assert "answers access key … at" in text
 
     def test_success_with_a_token(self, modelarts: Bench, connect: Connect) -> None:
         token = modelarts.emulator.credentials.token.text
         good, text = connect(login=None, password=None, auth_type="token", iam_token=token).test_connection()
         assert good, text
+        assert "answers an IAM token at" in text
+        assert_no_secret(text, [token[:16]])
         assert modelarts.emulator.journal.entries[-1].principal == "airflow"
 
     def test_success_with_a_temporary_key(self, modelarts: Bench, connect: Connect) -> None:
         key = modelarts.emulator.credentials.temporary
         good, text = connect(login=key.ak, password=key.sk, security_token=key.security_token).test_connection()
         assert good, text
+        assert f"answers temporary access key {key.ak[:4]}… at" in text
+        assert_no_secret(text, [key.ak, key.sk])
 
     @pytest.mark.parametrize(
         ("changes", "words"),
@@ -344,6 +363,7 @@ class TestTestConnection:
         good, text = connect(project_id=None).test_connection()
         assert not good
         assert [word for word in ("iam:projects:listProjects", "project_id") if word not in text] == []
+        assert "modelarts:workflow:list" not in text
 
     def test_nobody_there(self, connect: Connect) -> None:
         with socket.socket() as closed:

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_mlworkflows.clouds.http import close_clients
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
+from airflow_provider_mlworkflows.emulator.faults import FaultRule
 from airflow_provider_mlworkflows.emulator.obs.ready import FAILS_ONCE, PLAIN_CHAIN, TAKES_AN_HOUR, WITH_INPUTS
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -227,10 +228,35 @@ class TestTokens:
 
 
 class TestTestConnection:
-    def test_works(self, hook: ObsWorkflowHook) -> None:
+    def test_works(self, modelarts: Bench, hook: ObsWorkflowHook) -> None:
         good, text = hook.test_connection()
         assert good, text
-        assert "workflows are visible" in text
+        url, key = modelarts.emulator.url, modelarts.connection["login"]
+        there = f"access key {key[:4]}… at {url} in region cn-north-4"
+        assert text == f"OBS data workflow answers {there}; workflows are visible."
+        assert asked(modelarts, "listWorkflow") == len(modelarts.requests) == 1
+
+    def test_works_with_a_token(self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        token = modelarts.emulator.credentials.token.text
+        hook = connected(modelarts, monkeypatch, login=None, password=None, auth_type="token", iam_token=token)
+        good, text = hook.test_connection()
+        assert good, text
+        assert "answers temporary access key " in text
+
+    def test_says_what_the_user_lacks(self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        hook = connected(modelarts, monkeypatch)
+        modelarts.emulator.credentials.revoke("obs:workflow:listWorkflow")
+        good, text = hook.test_connection()
+        assert not good
+        assert "needs the right to use OBS data workflows in this region" in text
+
+    def test_asks_once(self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        hook = connected(modelarts, monkeypatch)
+        modelarts.emulator.faults.add(FaultRule(operation="listWorkflow", action="status", status=503, times=None))
+        good, text = hook.test_connection()
+        assert not good
+        assert "503" in text
+        assert len(modelarts.requests) == 1
 
     def test_tells_what_is_wrong(self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         good, text = connected(modelarts, monkeypatch, password="wrongSecretKeyOfNobody").test_connection()

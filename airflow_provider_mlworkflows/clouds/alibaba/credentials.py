@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.clouds.alibaba.signing import authorization, stamped_headers
-from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
+from airflow_provider_mlworkflows.clouds.secrecy import beginning_of, without_secrets
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.client import Exchange, Identity
@@ -38,6 +38,12 @@ class AccessKey:
         """What must not show in any text."""
         return tuple(filter(None, (self.secret_key, self.security_token, self.access_key)))
 
+    @property
+    def name(self) -> str:
+        """What to call it in front of people."""
+        kind = "temporary access key" if self.security_token else "access key"
+        return f"{kind} {beginning_of(self.access_key)}"
+
     def sign(self, request: WireRequest, nonce: str, now: float) -> WireRequest:
         """Add date, nonce, security token and signature. Headers that proxies rewrite stay unsigned."""
         unsigned = {k: v for k, v in request.headers.items() if k.lower() in _UNSIGNED_HEADERS}
@@ -63,6 +69,11 @@ class BearerToken:
         """What must not show in any text."""
         return (self.token,)
 
+    @property
+    def name(self) -> str:
+        """What to call it in front of people."""
+        return "a bearer token"
+
     def sign(self, request: WireRequest, nonce: str, now: float) -> WireRequest:
         """Add date, nonce and the token."""
         stamped = stamped_headers(request.url, request.headers, request.content, nonce=nonce, now=now)
@@ -85,6 +96,11 @@ class AlibabaIdentity:
     def path_params(self) -> Mapping[str, str]:
         """The workspace, for calls that take it from the account."""
         return {"workspace_id": self.workspace_id} if self.workspace_id else {}
+
+    @property
+    def name(self) -> str:
+        """What to call the credentials in front of people."""
+        return self.credentials.name
 
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with the credentials added, under a nonce of its own."""

@@ -23,7 +23,7 @@ from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
 from airflow_provider_mlworkflows.clouds.issued import used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
-from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
+from airflow_provider_mlworkflows.clouds.secrecy import beginning_of, without_secrets
 from airflow_provider_mlworkflows.exceptions import ConfigurationError, PermissionDeniedError
 
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ class AccessKey:
     def secrets(self) -> tuple[str, ...]:
         """What must not show in any text."""
         return tuple(filter(None, (self.secret_key, self.security_token, self.access_key)))
+
+    @property
+    def name(self) -> str:
+        """What to call it in front of people."""
+        kind = "temporary access key" if self.security_token else "access key"
+        return f"{kind} {beginning_of(self.access_key)}"
 
     def sign(self, request: WireRequest, project_id: str | None, now: float) -> WireRequest:
         """Add project, security token, date and signature. Headers that proxies rewrite stay unsigned."""
@@ -87,6 +93,11 @@ class IamToken:
         """What must not show in any text."""
         return (self.token,)
 
+    @property
+    def name(self) -> str:
+        """What to call it in front of people."""
+        return "an IAM token"
+
     def sign(self, request: WireRequest, project_id: str | None, now: float) -> WireRequest:
         """Add the token; it names its project itself."""
         return replace(request, headers={**request.headers, "X-Auth-Token": self.token})
@@ -111,6 +122,11 @@ class HuaweiIdentity:
         """The project, for paths that contain it, and the defaults."""
         project = {"project_id": self.project_id} if self.project_id else {}
         return {**dict(self.defaults), **project}
+
+    @property
+    def name(self) -> str:
+        """What to call the credentials in front of people."""
+        return self.credentials.name
 
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with the credentials added."""

@@ -61,6 +61,11 @@ class DiscreetIdentity:
         """As the identity inside has them."""
         return self.inner.path_params
 
+    @property
+    def name(self) -> str:
+        """As the identity inside is called."""
+        return self.inner.name
+
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """As the identity inside does."""
         return self.inner.sign(request, now)

@@ -47,6 +47,11 @@ class ObsIdentity:
         """Nothing: addresses hold no project."""
         return {}
 
+    @property
+    def name(self) -> str:
+        """What to call the credentials in front of people."""
+        return self.key.name
+
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """Add security token, date and signature."""
         token = {TEMPORARY_KEY_HEADER: self.key.security_token} if self.key.security_token else {}
