@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Self
 import uvicorn
 
 from airflow_provider_mlworkflows.emulator.alibaba.access import Access as AlibabaAccess
+from airflow_provider_mlworkflows.emulator.alibaba.metadata import MetadataService
+from airflow_provider_mlworkflows.emulator.alibaba.ram import Ram
+from airflow_provider_mlworkflows.emulator.alibaba.sts import StsService as AlibabaStsService
 from airflow_provider_mlworkflows.emulator.aom.control import AomControl
 from airflow_provider_mlworkflows.emulator.aom.lookup import Lookup as AomLookup
 from airflow_provider_mlworkflows.emulator.aom.ready import library as aom_library
@@ -114,6 +117,7 @@ class Emulator:
         faults: Fault rules in force.
         limits: Call quotas.
         journal: Requests so far.
+        ram: Roles on Alibaba Cloud, and who may have their keys.
         modelarts: State of the ModelArts service.
         paiflow: State of the PAIFlow service.
         obs: State of the OBS data workflow service.
@@ -138,6 +142,7 @@ class Emulator:
         self.switches = switches or Switches()
         self.credentials = Credentials(self.clock.now, self._lock)
         self.agencies = Agencies(self.credentials, self.switches, self.clock.now, self._lock)
+        self.ram = Ram(self.credentials, self.switches, self.clock.now)
         self.faults = Faults(self._lock)
         self.limits = Limits(self.clock.now, self._lock)
         self.journal = Journal(self._lock)
@@ -281,6 +286,8 @@ class Emulator:
             StsService(access, self.credentials, self.agencies),
             MachineService(self.agencies, self.switches),
             PaiFlowService(alibaba, PaiFlowLookup(self.paiflow, alibaba, self.switches)),
+            AlibabaStsService(self.credentials, self.switches, self.ram, self.clock.now),
+            MetadataService(self.ram, self.switches, self.clock.now),
             ObsService(obs, ObsLookup(self.obs, self.switches)),
             AomService(access, AomLookup(self.aom, access, self.switches)),
             *(make(self) for make in self._more),

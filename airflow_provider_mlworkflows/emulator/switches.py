@@ -100,6 +100,12 @@ class Switches:
         "optional",
         "whether keys of a server are given out in sessions only, or the status by which sessions are refused (ECS)",
     )
+    alibaba_key_seconds: int | None = _switch(
+        None, "seconds that issued access keys last, whatever is asked for; null for what is asked, or an hour (RAM)"
+    )
+    alibaba_metadata: Literal["both", "v1", "v2"] = _switch(
+        "both", "whether the metadata service answers without a token, with one, or either way (ECS)"
+    )
     aom_http_code: Literal["documented", "int", "str"] = _switch(
         "documented", "http_code in errors: a number with status 400 and a text otherwise, or always the same (AOM)"
     )

@@ -42,7 +42,9 @@ ENVIRONMENT_AUTH_TYPE = "default"
 """The ``auth_type`` that takes whatever credentials the environment has."""
 BRIEF_TIMEOUT = 10.0
 """Seconds that a person in front of a form waits for an answer."""
-_SECRET_NAME = re.compile("(token|secret|password|proxy|access_key)(?!_file)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    "(token|secret|password|proxy|access_key)(?!_file)|external_id|credentials_uri", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

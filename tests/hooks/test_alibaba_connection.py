@@ -193,7 +193,7 @@ class TestRefusals:
             ({**HERE, "auth_type": "ak", "security_token": SECURITY_TOKEN}, {}, ["Set auth_type to sts"]),
             ({**HERE, "auth_type": "ak", "bearer_token": BEARER_TOKEN}, {}, ["Set auth_type to bearer"]),
             ({**HERE, "bearer_token": BEARER_TOKEN, "security_token": SECURITY_TOKEN}, {}, ["security_token", "sts"]),
-            ({**HERE, "auth_type": "ram_role_arn"}, {}, ["'auth_type'", "'ak'", "'sts'", "'bearer'"]),
+            ({**HERE, "auth_type": "rsa_key_pair"}, {}, ["'auth_type'", "'ak'", "'ram_role_arn'", "'default'"]),
             ({**HERE, "network": "internal"}, {}, ["'network'", "'vpc'"]),
             ({**HERE, **IN_EXTRA}, {"login": "another"}, ["one access key in login"]),
             ({**HERE, **IN_EXTRA}, {"password": "another"}, ["one secret in password"]),

@@ -52,6 +52,7 @@ _CODE_KINDS: tuple[tuple[re.Pattern[str], type[ApiError]], ...] = tuple(
         (r"InvalidTimeStamp|SignatureDoesNotMatch|IncompleteSignature|InvalidAccessKeyId", AuthenticationError),
         (r"InvalidSecurityToken|MissingSecurityToken|InvalidBearerToken|InvalidToken", AuthenticationError),
         (r"NoPermission|Forbidden", PermissionDeniedError),
+        (r"AuthenticationFail", AuthenticationError),
         (r"Invalid(Api|Action|Product|Version)\.NotFound|InvalidAction|InvalidProtocol", BadRequestError),
         (r"^(Missing|InvalidParameter|UnsupportedHTTPMethod)", BadRequestError),
         (r"NotFound|NotExist", NotFoundError),
@@ -74,6 +75,14 @@ _CODE_ADVICE: tuple[tuple[str, str], ...] = (
     ("InvalidSecurityToken.Expired", "The security_token of the connection has expired; put a new key with it there."),
     ("InvalidSecurityToken", "The security_token of the connection is not the one its access key was issued with."),
     ("MissingSecurityToken", "Temporary access keys need their security_token in the connection."),
+    ("EntityNotExist.Role", "There is no such role in this account; correct role_arn."),
+    ("EntityNotExist.OIDCProvider", "There is no such identity provider in this account; correct oidc_provider_arn."),
+    ("AuthenticationFail.NoPermission", "The trust policy of the role does not admit this caller; change it."),
+    (
+        "AuthenticationFail",
+        "The OIDC token is not accepted: it may have expired, or not be for the audience or by the issuer that "
+        "oidc_provider_arn names.",
+    ),
     ("InvalidProtocol.NeedSsl", "The endpoint takes https only; correct the connection's endpoint."),
     ("InvalidApi", "The endpoint does not offer this operation; check the connection's region and endpoint."),
     ("InvalidAction", "The endpoint does not offer this operation; check the connection's region and endpoint."),
