@@ -108,7 +108,8 @@ class TestAssumeRole:
         assert answer.json()["AccessDeniedDetail"]["AuthAction"] == "sts:AssumeRole"
 
     def test_another_version_is_not_there(self, pai: PaiCaller) -> None:
-        refused(pai.call("AssumeRole", "POST", "/", **ASKED), 404, "InvalidApi.NotFound")
+        asked: dict[str, Any] = {**ASKED}
+        refused(pai.call("AssumeRole", "POST", "/", **asked), 404, "InvalidApi.NotFound")
 
     def test_keys_can_be_short_lived(self, emu: Emulator, pai: PaiCaller) -> None:
         emu.switches.alibaba_key_seconds = 60
@@ -148,7 +149,7 @@ class TestAssumeRoleWithOidc:
             ({"DurationSeconds": "1"}, 400, "InvalidParameter.DurationSeconds"),
         ],
     )
-    def test_refusals(self, emu: Emulator, form: dict[str, str], status: int, code: str) -> None:
+    def test_refusals(self, emu: Emulator, form: dict[str, Any], status: int, code: str) -> None:
         refused(oidc(emu, **form), status, code)
 
     @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.roles import OidcRole, RamRole
 from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
-from airflow_provider_mlworkflows.hooks import alibaba, alibaba_sources, base
+from airflow_provider_mlworkflows.hooks import alibaba_sources, base
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields
 from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
 from tests.clouds.support import json_reply, network
@@ -297,7 +297,7 @@ class TestAddresses:
         assert client_of(connection_of(extra), timeout=2.0).connectivity.timeout == 2.0
 
     def test_blank_is_unset(self) -> None:
-        blank = dict.fromkeys(alibaba.AlibabaExtra.model_fields, "  ")
+        blank = dict.fromkeys(alibaba_sources.AlibabaExtra.model_fields, "  ")
         client = client_of(connection_of({**blank, **HERE, "timeout": None}))
         assert client.service.endpoint == "https://paiflow.cn-hangzhou.aliyuncs.com"
         assert client.connectivity == Connectivity(True, None, 30.0)
@@ -356,7 +356,7 @@ class TestRefusals:
     def test_an_argument_is_checked_as_the_connection_is(self) -> None:
         assert "region" in refusal({}, options={"region": "elsewhere.example.com#"})
 
-    @pytest.mark.parametrize("name", [*alibaba.AlibabaExtra.model_fields])
+    @pytest.mark.parametrize("name", [*alibaba_sources.AlibabaExtra.model_fields])
     @pytest.mark.parametrize("wrap", [lambda s: [s], lambda s: {"x": s}, lambda s: f" ://{s}"])
     def test_no_field_repeats_what_it_was_given(self, name: str, wrap: Any) -> None:
         error = error_of({**HERE, name: wrap(SECRET_KEY)})
@@ -390,7 +390,9 @@ class TestSecrets:
         fields = ConnectionFields.of(connection_of({**EVERYTHING_SECRET, **IN_EXTRA}))
         client = hook.client_for(fields)
         hook.__dict__["client"] = client
-        extra = alibaba.AlibabaExtra.model_validate({**EVERYTHING_SECRET, **IN_EXTRA, "bearer_token": BEARER_TOKEN})
+        extra = alibaba_sources.AlibabaExtra.model_validate(
+            {**EVERYTHING_SECRET, **IN_EXTRA, "bearer_token": BEARER_TOKEN}
+        )
         account = client.account
         assert isinstance(account, AlibabaAccount)
         seen: list[object] = [
