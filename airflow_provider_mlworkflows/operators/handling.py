@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
+    NotFoundError,
     StopImpossibleError,
     is_transient,
 )
@@ -27,6 +28,8 @@ STOP_SECONDS = 60.0
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
 SETTLE_INTERVAL = 3.0
+LOOKS_FOR_MISSING = 3
+"""How often a run must be missing before it counts as deleted."""
 
 
 class RunHandler:
@@ -59,10 +62,23 @@ class RunHandler:
         return run
 
     def stop_before_start(self, ref: RunRef) -> None:
-        """Stop a run and see that it is stopping, for a minute at most. One that cannot be stopped is left alone.
+        """Stop a run and see that it is stopping, for a minute at most.
+
+        One that cannot be stopped is left alone, one that does not exist any more is no longer in the way.
 
         :raises BadRequestError: if the service refuses, and the run does not end by itself.
         """
+        operator = self._operator
+        for _ in range(LOOKS_FOR_MISSING):
+            try:
+                self._stop_visibly(ref)
+            except NotFoundError:
+                operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
+            else:
+                return
+        operator.log.info("Run %s does not exist any more.", ref)
+
+    def _stop_visibly(self, ref: RunRef) -> None:
         hook = self._operator.hook
         refusal: BadRequestError | None = None
         try:

@@ -22,6 +22,7 @@ from airflow_provider_mlworkflows.exceptions import (
     StartUncertainError,
     TransportError,
 )
+from airflow_provider_mlworkflows.operators.modelarts_services import ModelArtsCreateServiceOperator
 from tests.operators.modelarts_stage import (
     MODEL,
     NAME,
@@ -48,6 +49,10 @@ BATCH = {**MODEL, "src_path": "https://b/in/", "dest_path": "https://b/out/", "r
 
 def plan(stage: Stage, *deployments: Any) -> None:
     stage.emulator.modelarts.services.plan(NAME, *deployments)
+
+
+def crash(operator: ModelArtsCreateServiceOperator) -> dict[str, Any]:
+    raise RuntimeError("the worker has a bad moment")
 
 
 @both_modes
@@ -249,6 +254,23 @@ class TestOneService:
         stage.airflow.clear()
         assert isinstance(stage.attempt(operator).error, InvalidInputError)
         assert [each.service_id for each in services(stage)] == [first, stranger.service_id]
+
+    def test_if_the_worker_dies_after_the_earlier_one_is_deleted(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        plan(stage, fails_to_deploy(20))
+        operator = creator(stage, retries=2, on_retry="restart")
+        stage.attempt(operator)
+        (first,) = services(stage)
+        plan(stage, deploys(20))
+        # Asked right before the intent is written, when the earlier one is gone already.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ModelArtsCreateServiceOperator, "state_before", crash)
+            stage.attempt(operator)
+        assert isinstance(stage.result.error, RuntimeError)
+        assert services(stage) == []
+        result = stage.attempt(operator)
+        assert result.state == "success", stage.log
+        assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first.service_id]
 
     def test_if_the_task_is_killed_while_the_earlier_one_goes(self, staging: Staging, mode: Mode) -> None:
         stage = staging(mode)
