@@ -77,8 +77,8 @@ class ModelArtsUntagNotebookOperator(ModelArtsCallOperator):
 class ModelArtsAuthorizeServiceOperator(ModelArtsCallOperator):
     """Ask whether a paid service may be used, and account for the use (CreateWorkflowServiceAuth).
 
-    Returns the answer, which is ``available``. It is asked once, since each time may be accounted for: after an
-    attempt that got no answer the next one fails, and a person clears the task to ask again.
+    Returns the answer, which is ``available``. It is asked once, and again only after the task was cleared, since
+    each time may be accounted for: a later attempt goes by the same answer, and fails if there was none.
 
     :param main_service_id: id of the online service.
     :param content_id: id of the asset in AI Gallery.
@@ -123,14 +123,14 @@ class ModelArtsAuthorizeServiceOperator(ModelArtsCallOperator):
         }
         self.hook.check_call(self.hook.authorize_service, **arguments)
         answer = self.asked_once(
-            context, "the authorization of a paid service", lambda: self.hook.authorize_service(**arguments)
+            context, "the authorization of a paid service", lambda: self.hook.authorize_service(**arguments).result
         )
-        if answer.result != AVAILABLE:
+        if answer != AVAILABLE:
             raise MLWorkflowsError(
-                f"The paid service cannot be used: the answer is {answer.result!r}, not {AVAILABLE!r}. Look at the "
-                "subscription in AI Gallery."
+                f"The paid service cannot be used: the answer is {answer!r}, not {AVAILABLE!r}. Look at the "
+                "subscription in AI Gallery, and clear the task to ask again."
             )
-        return answer.result
+        return answer
 
 
 def _whole(value: object) -> int | None:
