@@ -14,9 +14,9 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_resource_runs import (
     SERVICE,
     created_run,
     resource_run,
-    same_models,
     service_run,
     todo_run,
+    unmet_changes,
 )
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_resource_models import Pool
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import Versions
 
 WORTH_A_LIST = 3
 """From so many of them on, reading the list costs less than reading each."""
@@ -130,10 +129,14 @@ class ModelArtsServiceHook(ModelArtsRunHook):
         return runs
 
     @operation
-    def has_models(self, service_id: str, config: Versions) -> Steps[bool]:
-        """Whether a service has just these models, as far as they are described (ShowService)."""
-        service = yield from self.show_service.steps(service_id)
-        return same_models(service, config)
+    def compare_service(self, ref: RunRef, changes: Mapping[str, Any]) -> Steps[tuple[Run, frozenset[str]]]:
+        """A service, and which fields of an update it does not show, nor is on its way to (ShowService).
+
+        :param changes: the fields as the service names them. Models count as far as they are described.
+        :raises NotFoundError: if there is no such service.
+        """
+        service = yield from self.show_service.steps(ref.run_id)
+        return service_run(service, ref, self.console_url), unmet_changes(service, changes)
 
 
 class ModelArtsReadOnlyHook(ModelArtsRunHook):

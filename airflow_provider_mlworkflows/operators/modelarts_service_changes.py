@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError, RunFailedError
+from airflow_provider_mlworkflows.exceptions import BadRequestError, InvalidInputError, NotFoundError, RunFailedError
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.handling import ECHO_SECONDS, SETTLE_INTERVAL
 from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS, ModelArtsCallOperator
 from airflow_provider_mlworkflows.operators.starting import LOOKUP_INTERVAL
 from airflow_provider_mlworkflows.runs import RunRef, RunState
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.runs import Run
     from airflow_provider_mlworkflows.watching import Log
 
-GOING_ON = frozenset({RunState.ACTIVE, RunState.SUCCEEDED})
-"""States of a service that is deployed or on its way there."""
+NAMED = ("status", "config", "description", "schedule")
+"""Fields of an update that have an argument of their own."""
+DEPLOYING = frozenset({"status", "config"})
+"""Those that deploy a service anew or stop it."""
 DELETE_SECONDS = 120.0
 """How long a service that is being deleted is waited for."""
 
@@ -31,8 +34,9 @@ DELETE_SECONDS = 120.0
 class ModelArtsUpdateServiceOperator(RunOperator):
     """Change the models of a service, or start or stop it, and wait until that is done (UpdateService).
 
-    Returns the service's id; pushes what `ModelArtsCreateServiceOperator` pushes. The change is sent only if the
-    service is not already as it should be or on its way there, so that a repeated attempt of the task does no harm.
+    Returns the service's id; pushes what `ModelArtsCreateServiceOperator` pushes. Only what the service does not show
+    already, or is not on its way to, is sent, so that a repeated attempt of the task does no harm. If nothing but a
+    description, a schedule or a further field is changed, nothing is waited for.
 
     :param service_id: the service.
     :param status: ``running`` to start it, ``stopped`` to stop it.
@@ -92,40 +96,65 @@ class ModelArtsUpdateServiceOperator(RunOperator):
         self.region = region
         self.project_id = project_id
 
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields to be changed, as the service names them."""
+        named = {name: getattr(self, name) for name in NAMED if getattr(self, name) is not None}
+        return {**(self.extra or {}), **named}
+
     def obtain_run(self, context: Context) -> tuple[Run, float]:
-        """Send the change unless the service needs none, and wait until it shows."""
-        names = ("status", "config", "description", "schedule", "extra")
-        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        self.hook.check_call(self.hook.update_service, self.service_id, **changes)
-        run = self.hook.get_run(RunRef("service", self.service_id))
-        if self._is_needless(run, changes):
-            self.log.info("Service %s is %s; there is nothing to change.", self.service_id, run.status)
+        """Send what the service does not show yet, and wait until it shows that it is deployed or stopped."""
+        self._check()
+        run, unmet = self.hook.compare_service(RunRef("service", self.service_id), self.changes)
+        # When a service stops is counted from the change.
+        fields = {name: value for name, value in self.changes.items() if name in unmet or name == "schedule"}
+        if fields:
+            run = self._change(run, fields)
         else:
-            self.hook.update_service(self.service_id, infer_type=str(run.outputs["infer_type"]) or None, **changes)
-            deploys = changes.keys() & {"status", "config"}
-            run = self.handler.settled(run) if deploys else self.hook.get_run(run.ref)
+            self.log.info("Service %s is %s; there is nothing to change.", self.service_id, run.status)
         return run, self.clock.time() + self.timeout
 
-    def _is_needless(self, run: Run, changes: Mapping[str, Any]) -> bool:
-        match [*changes]:
-            case ["status"] if self.status == "stopped":
-                return run.state is RunState.STOPPING or self._is_stopped(run)
-            case ["status"]:
-                return run.state in GOING_ON and not self._is_stopped(run)
-            case ["config"]:
-                return run.state in GOING_ON and self.hook.has_models(self.service_id, self.config or ())
-        return False
+    def _check(self) -> None:
+        named = {name: getattr(self, name) for name in NAMED}
+        self.hook.check_call(self.hook.update_service, self.service_id, extra=self.extra, **named)
 
-    @staticmethod
-    def _is_stopped(run: Run) -> bool:
-        """Whether nothing of it runs, also because a batch has nothing left to do."""
-        return run.state is RunState.STOPPED or run.status.lower() == "finished"
+    def _change(self, run: Run, fields: Mapping[str, Any]) -> Run:
+        """Send an update; a refusal does not count if the service shows all the same what it was to become."""
+        named = {name: fields[name] for name in NAMED if name in fields}
+        extra = {name: value for name, value in fields.items() if name not in named} or None
+        try:
+            self.hook.update_service(
+                self.service_id, infer_type=str(run.outputs["infer_type"]) or None, extra=extra, **named
+            )
+        except BadRequestError as refusal:
+            return self._changed_before(run.ref, fields, refusal)
+        return self.handler.settled(run) if DEPLOYING & fields.keys() else self.hook.get_run(run.ref)
+
+    def _changed_before(self, ref: RunRef, fields: Mapping[str, Any], refusal: BadRequestError) -> Run:
+        """The service as an earlier request has changed it whose answer was lost."""
+        give_up = self.clock.time() + ECHO_SECONDS
+        while True:
+            run, unmet = self.hook.compare_service(ref, fields)
+            if not unmet:
+                self.log.warning("Service %s has been changed before; it is %s. %s", ref.run_id, run.status, refusal)
+                return run
+            if self.bell.rung or self.clock.time() >= give_up:
+                raise refusal
+            self.clock.sleep(SETTLE_INTERVAL, self.bell)
+
+    def _follow(self, context: Context, run: Run, deadline: float) -> str:
+        """Wait for what was changed; nothing comes of a description."""
+        if DEPLOYING & self.changes.keys():
+            return super()._follow(context, run, deadline)
+        return self._finish(context, run)
 
     def outcome_error(self, run: Run) -> RunError | None:
         """The error for a service that is not what it should be."""
-        if self.status != "stopped":
+        if not DEPLOYING & self.changes.keys():
+            return None
+        if self.changes.get("status") != "stopped":
             return super().outcome_error(run)
-        if self._is_stopped(run):
+        if run.state is RunState.STOPPED or run.status.lower() == "finished":
             return None
         return RunFailedError(
             f"Service {self.service_id} was told to stop, but is {run.status}. {run.message} See {run.url}",

@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_mlworkflows.emulator import FaultRule
 from airflow_provider_mlworkflows.emulator.modelarts.serving import deploys, fails_to_deploy, never_deploys
 from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
     InvalidInputError,
     NotFoundError,
     RunFailedError,
@@ -28,6 +29,7 @@ from tests.operators.modelarts_stage import (
     both_modes,
     each_profile,
     later,
+    lose_worker,
     services,
     use_profile,
 )
@@ -123,6 +125,83 @@ class TestUpdate:
         assert stage.attempt(changer(stage, service.service_id, description="new")).state == "success"
         assert service.body["description"] == "new"
         assert stage.clock.time() == began
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"description": "new"},
+            {"schedule": [{"type": "stop", "time_unit": "HOURS", "duration": 1}]},
+            {"extra": {"additional_properties": {"k": "v"}}},
+        ],
+        ids=["description", "schedule", "extra"],
+    )
+    @pytest.mark.parametrize("state", ["deploying", "concerning", "stopped", "failed"])
+    def test_that_deploys_nothing_succeeds_whatever_the_service_does(
+        self, staging: Staging, mode: Mode, state: str, change: dict[str, Any]
+    ) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.modelarts.services.force_status(NAME, state)
+        began = stage.clock.time()
+        result = stage.attempt(changer(stage, service.service_id, **change))
+        assert result.state == "success", stage.log
+        assert result.xcoms["return_value"] == service.service_id
+        assert result.xcoms["run"]["status"] == service.status == state
+        assert asked(stage, UPDATE, "fields") == 1
+        assert stage.clock.time() == began
+        assert stage.deferrals == 0
+
+    def test_of_models_and_a_description_is_sent_once(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        operator = changer(stage, service.service_id, config=[OTHER_MODEL], description="new")
+        for _ in range(2):
+            assert stage.attempt(operator).state == "success", stage.log
+            assert service.body["description"] == "new"
+            assert stage.emulator.journal.count(UPDATE) == 1
+            stage.airflow.clear()
+
+    def test_of_models_that_are_there_sends_the_description(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        result = stage.attempt(changer(stage, service.service_id, config=[MODEL], description="new"))
+        assert result.state == "success", stage.log
+        assert service.body["description"] == "new"
+        assert (asked(stage, UPDATE, "fields"), asked(stage, UPDATE, "config")) == (1, 0)
+
+    def test_of_models_and_a_description_goes_on_after_the_worker_died(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        operator = changer(stage, service.service_id, config=[OTHER_MODEL], description="new", retries=1)
+        lose_worker(stage, operator, at=("POST", "/xcoms/"))
+        assert stage.attempt(operator).state == "success", stage.log
+        assert service.status == "running"
+        assert stage.emulator.journal.count(UPDATE) == 1
+
+    @each_profile
+    @pytest.mark.parametrize("code", [400, 409])
+    def test_whose_repetition_is_refused_has_taken_effect(
+        self, staging: Staging, mode: Mode, code: int, profile: str
+    ) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        stage.emulator.switches.wrong_state = (code, "")
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=UPDATE, when="after", action="reset", times=1))
+        operator = changer(stage, service.service_id, config=[OTHER_MODEL], description="new")
+        assert stage.attempt(operator).state == "success", stage.log
+        assert service.status == "running"
+        assert asked(stage, UPDATE, "config") == 1
+        assert stage.emulator.journal.count(UPDATE) == 2
+
+    @pytest.mark.parametrize("change", [{"config": [OTHER_MODEL]}, {"description": "new"}, {"status": "stopped"}])
+    def test_that_is_refused_is_a_failure(self, staging: Staging, mode: Mode, change: dict[str, Any]) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=UPDATE, status=400, times=None))
+        result = stage.attempt(changer(stage, service.service_id, **change))
+        assert isinstance(result.error, BadRequestError), stage.log
+        assert stage.emulator.journal.count(UPDATE) == 1
 
     @pytest.mark.parametrize(
         ("state", "change"),
