@@ -13,6 +13,8 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_readings import (
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_resource_runs import (
     SERVICE,
     created_run,
+    deletion_run,
+    gone_run,
     resource_run,
     service_run,
     todo_run,
@@ -159,6 +161,22 @@ class ModelArtsReadOnlyHook(ModelArtsRunHook):
         """
         yield from ()
         raise StopImpossibleError(f"{ref} is not stopped from here.")
+
+
+class ModelArtsDeletionHook(ModelArtsReadOnlyHook):
+    """Services that are being deleted, each as the run that does it: it succeeds once the service is gone.
+
+    A run is known by the service's id; what it is filed under is of no importance.
+    """
+
+    @operation
+    def get_run(self, ref: RunRef) -> Steps[Run]:
+        """Read a service (ShowService). One that is not there is success."""
+        try:
+            service = yield from self.show_service.steps(ref.run_id)
+        except NotFoundError:
+            return gone_run(ref, self.console_url)
+        return deletion_run(service, ref, self.console_url)
 
 
 class ModelArtsPoolHook(ModelArtsReadOnlyHook):

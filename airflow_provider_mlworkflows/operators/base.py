@@ -139,7 +139,7 @@ class RunOperator(BaseOperator):
         """Acts on the run."""
         return RunHandler(self)
 
-    def execute(self, context: Context) -> str:
+    def execute(self, context: Context) -> str | None:
         """Obtain the run and follow it to its end; returns its id."""
         self._memory = Memory()
         if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
@@ -154,7 +154,7 @@ class RunOperator(BaseOperator):
                 return run.ref.run_id
             return self._follow(context, run, deadline)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str | None:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
         self.step_name = news.step_name

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.exceptions import BadRequestError, InvalidInputError, NotFoundError, RunFailedError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import ECHO_SECONDS, SETTLE_INTERVAL
-from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS, ModelArtsCallOperator
-from airflow_provider_mlworkflows.operators.starting import LOOKUP_INTERVAL
+from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS
 from airflow_provider_mlworkflows.runs import RunRef, RunState
-from airflow_provider_mlworkflows.services.modelarts import MODELARTS_SERVICES
+from airflow_provider_mlworkflows.services.modelarts import MODELARTS_DELETIONS, MODELARTS_SERVICES
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from airflow.sdk import Context
 
-    from airflow_provider_mlworkflows.clock import Bell, Clock
     from airflow_provider_mlworkflows.exceptions import RunError
-    from airflow_provider_mlworkflows.hooks.modelarts_base import ModelArtsRunHook
-    from airflow_provider_mlworkflows.hooks.modelarts_resources import ModelArtsServiceHook
+    from airflow_provider_mlworkflows.hooks.modelarts_resources import ModelArtsDeletionHook, ModelArtsServiceHook
     from airflow_provider_mlworkflows.runs import Run
-    from airflow_provider_mlworkflows.watching import Log
 
 NAMED = ("status", "config", "description", "schedule")
 """Fields of an update that have an argument of their own."""
 DEPLOYING = frozenset({"status", "config"})
 """Those that deploy a service anew or stop it."""
-DELETE_SECONDS = 120.0
-"""How long a service that is being deleted is waited for."""
+DELETE_TIMEOUT = 1800.0
+"""Seconds that a deletion may take."""
 
 
 class ModelArtsUpdateServiceOperator(RunOperator):
@@ -163,19 +161,31 @@ class ModelArtsUpdateServiceOperator(RunOperator):
         )
 
 
-class ModelArtsDeleteServiceOperator(ModelArtsCallOperator):
+class ModelArtsDeleteServiceOperator(RunOperator):
     """Delete a service, running or not, and wait until it is gone (DeleteService).
 
-    Returns its id, or None if there was no such service, which is success as well.
+    Returns its id, or None if there was no such service, which is success as well. One that is being deleted already
+    is not asked for again, only waited for. Nothing stops a deletion, so a task that is killed leaves it as it is.
 
     :param service_id: the service. Either this or ``service_name``.
     :param service_name: its whole name, which only one may have.
     :param workspace_id: the workspace that the name is looked for in.
-    :param kwargs: as `ModelArtsCallOperator` takes them.
+    :param poll_interval: seconds between two reads of the service.
+    :param timeout: seconds until the task fails if the service is still there (half an hour).
+    :param huawei_conn_id: Airflow connection.
+    :param region: overrides the connection's region.
+    :param project_id: overrides the connection's project.
+    :param kwargs: as `RunOperator` takes them.
     :raises InvalidInputError: before anything is deleted, if an argument cannot be right or several have the name.
+    :raises RunFailedError: if the deletion fails; the message has the reason.
+    :raises RunTimeoutError: if the service is still there when the time is up.
     """
 
+    service = MODELARTS_DELETIONS
     template_fields: Sequence[str] = ("service_id", "service_name", "workspace_id", *SCOPE_FIELDS)
+
+    if TYPE_CHECKING:
+        hook: ModelArtsDeletionHook
 
     def __init__(
         self,
@@ -183,60 +193,69 @@ class ModelArtsDeleteServiceOperator(ModelArtsCallOperator):
         service_id: str | None = None,
         service_name: str | None = None,
         workspace_id: str | None = None,
+        poll_interval: float = 10.0,
+        timeout: float | timedelta = DELETE_TIMEOUT,
+        huawei_conn_id: str = "huawei_mlworkflows_default",
+        region: str | None = None,
+        project_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        unstoppable = {"cancel_on_kill": False, "cancel_on_timeout": False}
+        super().__init__(poll_interval=poll_interval, timeout=timeout, **{**kwargs, **unstoppable})
         self.service_id = service_id
         self.service_name = service_name
         self.workspace_id = workspace_id
+        self.huawei_conn_id = huawei_conn_id
+        self.region = region
+        self.project_id = project_id
 
     def execute(self, context: Context) -> str | None:
-        """Delete it."""
+        """Delete it, if it is there."""
         if (self.service_id is None) == (self.service_name is None):
             raise InvalidInputError("Give either service_id or service_name.")
         service_id = self.service_id if self.service_id is not None else self._id_of_name()
-        if service_id is not None and delete_service(self, service_id):
-            return service_id
-        self.log.info("There is no service %s; nothing is to be deleted.", self.service_id or self.service_name)
-        return None
+        found = None if service_id is None else self.hook.get_run(RunRef("service", service_id))
+        if found is None or found.state is RunState.SUCCEEDED:
+            self.log.info("There is no service %s; nothing is to be deleted.", self.service_id or self.service_name)
+            return None
+        self._found = found
+        return super().execute(context)
 
     def _id_of_name(self) -> str | None:
-        found = self.hook.find_services_by_name(self.service_name or "", workspace_id=self.workspace_id)
-        if len(found) > 1:
-            ids = ", ".join(service.service_id for service in found)
-            raise InvalidInputError(f"{len(found)} services are called {self.service_name!r}; give one's id: {ids}.")
-        return found[0].service_id if found else None
+        called = self.hook.find_services_by_name(self.service_name or "", workspace_id=self.workspace_id)
+        if len(called) > 1:
+            ids = ", ".join(service.service_id for service in called)
+            raise InvalidInputError(f"{len(called)} services are called {self.service_name!r}; give one's id: {ids}.")
+        return called[0].service_id if called else None
 
-
-class _Deleter(Protocol):
-    """Who deletes a service."""
-
-    @property
-    def hook(self) -> ModelArtsRunHook: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def log(self) -> Log: ...
-
-
-def delete_service(operator: _Deleter, service_id: str, bell: Bell | None = None) -> bool:
-    """Delete a service and wait until it is gone, for two minutes at most; False if there is none.
-
-    :param bell: ends the waiting when it rings.
-    """
-    hook, clock = operator.hook, operator.clock
-    try:
-        hook.delete_service(service_id)
-    except NotFoundError:
-        return False
-    give_up = clock.time() + DELETE_SECONDS
-    while clock.time() < give_up and not (bell and bell.rung):
+    def obtain_run(self, context: Context) -> tuple[Run, float]:
+        """Ask for the deletion, unless it goes on already, and wait until it shows."""
+        run, deadline = self._found, self.clock.time() + self.timeout
+        if _is_going(run):
+            self.log.info("Service %s is being deleted already.", run.ref.run_id)
+            return run, deadline
         try:
-            service = hook.show_service(service_id)
-        except NotFoundError:
-            operator.log.info("Service %s is deleted.", service_id)
-            return True
-        operator.log.info("Service %s is %s.", service_id, service.status)
-        clock.sleep(LOOKUP_INTERVAL, bell)
-    operator.log.warning("Service %s was told to go, but is not gone yet.", service_id)
-    return True
+            self.hook.delete_service(run.ref.run_id)
+        except NotFoundError as missing:
+            self.log.info("Service %s is gone already. %s", run.ref.run_id, missing)
+        except BadRequestError:
+            # Perhaps because it goes on already and does not show it yet.
+            run = self.handler.read_until(run, _is_going, ECHO_SECONDS)
+            if not _is_going(run):
+                raise
+        return run if _is_going(run) else self.handler.settled(run), deadline
+
+    def outcome_error(self, run: Run) -> RunError | None:
+        """The error for a service that is still there."""
+        if run.state is RunState.SUCCEEDED:
+            return None
+        return RunFailedError(
+            f"Service {run.ref.run_id} could not be deleted: it is {run.status}. {run.message} See {run.url}",
+            ref=run.ref,
+            url=run.url,
+        )
+
+
+def _is_going(run: Run) -> bool:
+    """Whether a service is being deleted, or is gone."""
+    return run.state is RunState.SUCCEEDED or run.status.lower() == "deleting"

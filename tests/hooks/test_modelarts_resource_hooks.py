@@ -22,6 +22,7 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.hooks.modelarts_resources import (
     ModelArtsClusterHook,
+    ModelArtsDeletionHook,
     ModelArtsPoolHook,
     ModelArtsServiceHook,
     ModelArtsTodoHook,
@@ -226,6 +227,34 @@ class TestServices:
         hook = connect(ModelArtsServiceHook)
         run = ask(hook.get_run, ref_of(deployed(modelarts)))
         assert (ask(hook.get_failure_log, run), ask(hook.get_metrics, run)) == ("", {})
+
+
+class TestDeletions:
+    @pytest.mark.parametrize(
+        ("status", "state"),
+        [
+            ("running", RunState.ACTIVE),
+            ("stopped", RunState.ACTIVE),
+            ("deleting", RunState.ACTIVE),
+            ("failed", RunState.FAILED),
+            ("evaporating", RunState.UNKNOWN),
+        ],
+    )
+    def test_of_what_is_still_there(
+        self, modelarts: Bench, connect: Any, ask: Ask, status: str, state: RunState
+    ) -> None:
+        service = deployed(modelarts)
+        modelarts.emulator.modelarts.services.force_status(service.name, status)
+        run = ask(connect(ModelArtsDeletionHook).get_run, ref_of(service))
+        assert (run.state, run.status, run.name) == (state, status, "flowers")
+
+    def test_succeed_once_the_service_is_gone(self, modelarts: Bench, connect: Any, ask: Ask) -> None:
+        run = ask(connect(ModelArtsDeletionHook).get_run, RunRef("service", "nobody"))
+        assert (run.state, run.status) == (RunState.SUCCEEDED, "deleted")
+
+    def test_are_not_stopped(self, modelarts: Bench, connect: Any, ask: Ask) -> None:
+        with pytest.raises(StopImpossibleError):
+            ask(connect(ModelArtsDeletionHook).stop_run, ref_of(deployed(modelarts)))
 
 
 class TestPools:

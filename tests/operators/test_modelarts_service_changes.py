@@ -306,14 +306,22 @@ class TestUpdate:
         assert stage.emulator.journal.entries == []
 
 
+def remover(stage: Stage, **arguments: Any) -> ModelArtsDeleteServiceOperator:
+    usual: dict[str, Any] = {"task_id": "delete", "deferrable": stage.mode == "deferrable"}
+    return ModelArtsDeleteServiceOperator(**{**usual, **arguments})
+
+
 def deleted(stage: Stage, **arguments: Any) -> TaskResult:
-    return stage.attempt(ModelArtsDeleteServiceOperator(task_id="delete", **arguments))
+    return stage.attempt(remover(stage, **arguments))
 
 
+@both_modes
 class TestDelete:
+    @each_profile
     @pytest.mark.parametrize("by", ["service_id", "service_name"])
-    def test_waits_until_the_service_is_gone(self, staging: Staging, by: str) -> None:
-        stage = staging("sync")
+    def test_waits_until_the_service_is_gone(self, staging: Staging, mode: Mode, by: str, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
         service = running(stage)
         result = deleted(stage, **{by: service.service_id if by == "service_id" else NAME})
         assert result.state == "success", stage.log
@@ -321,30 +329,98 @@ class TestDelete:
         assert services(stage) == []
         assert asked(stage, DELETE) == 1
 
+    @each_profile
+    @pytest.mark.parametrize("status", ["deploying", "stopped", "failed", "concerning"])
+    def test_of_whatever_the_service_does(self, staging: Staging, mode: Mode, status: str, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        service = running(stage)
+        stage.emulator.modelarts.services.force_status(NAME, status)
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+
+    def test_waits_in_the_triggerer(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.switches.stop_seconds = 1000.0
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+        assert stage.deferrals == (mode == "deferrable")
+
     @pytest.mark.parametrize("by", [{"service_id": UNKNOWN_ID}, {"service_name": "nobody"}], ids=["id", "name"])
-    def test_of_what_is_missing_is_success(self, staging: Staging, by: dict[str, Any]) -> None:
-        stage = staging("sync")
+    def test_of_what_is_missing_is_success(self, staging: Staging, mode: Mode, by: dict[str, Any]) -> None:
+        stage = staging(mode)
         result = deleted(stage, **by)
         assert result.state == "success"
         assert "return_value" not in result.xcoms
         assert f"There is no service {next(iter(by.values()))}" in stage.log
 
-    def test_whose_answer_is_lost_is_success(self, staging: Staging) -> None:
-        stage = staging("sync")
+    def test_of_what_is_being_deleted_is_not_asked_for_again(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        service.delete()
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+        assert stage.emulator.journal.count(DELETE) == 0
+
+    def test_whose_answer_is_lost_is_success(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
         service = running(stage)
         stage.emulator.faults.add(FaultRule(operation=DELETE, when="after", action="reset", times=1))
         assert deleted(stage, service_id=service.service_id).state == "success", stage.log
         assert services(stage) == []
 
-    def test_that_takes_too_long_is_told(self, staging: Staging) -> None:
-        stage = staging("sync")
+    @each_profile
+    def test_that_is_refused_because_it_goes_on_already_is_success(
+        self, staging: Staging, mode: Mode, profile: str
+    ) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=DELETE, when="after", status=400, times=1))
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+
+    def test_that_is_refused_is_a_failure(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=DELETE, status=400, times=None))
+        assert isinstance(deleted(stage, service_id=service.service_id).error, BadRequestError), stage.log
+        assert stage.emulator.journal.count(DELETE) == 1
+
+    def test_that_takes_too_long_is_a_failure_and_taken_up_by_a_retry(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
         service = running(stage)
         stage.emulator.switches.stop_seconds = 1000.0
-        assert deleted(stage, service_id=service.service_id).state == "success"
-        assert "is not gone yet" in stage.log
+        operator = remover(stage, service_id=service.service_id, timeout=600, retries=1)
+        error = stage.attempt(operator).error
+        assert isinstance(error, RunTimeoutError), stage.log
+        assert service.service_id in str(error)
+        assert "deleting" in str(error)
+        assert stage.attempt(operator).state == "success", stage.log
+        assert stage.emulator.journal.count(DELETE) == 1
 
-    def test_of_a_name_that_several_have(self, staging: Staging) -> None:
-        stage = staging("sync")
+    def test_that_fails_tells_the_reason(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.switches.stop_seconds = 1000.0
+        later(stage, 100, lambda: stage.emulator.modelarts.services.force_status(NAME, "failed", "it is in use"))
+        error = deleted(stage, service_id=service.service_id).error
+        assert isinstance(error, RunFailedError), stage.log
+        assert "could not be deleted" in str(error)
+        assert "it is in use" in str(error)
+
+    def test_that_is_killed_goes_on_by_itself(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.switches.stop_seconds = 1000.0
+        stage.at(100, lambda: stage.mark("failed"))
+        deleted(stage, service_id=service.service_id)
+        assert stage.airflow.state == "failed"
+        assert (service.status, stage.emulator.journal.count(UPDATE)) == ("deleting", 0)
+
+    def test_of_a_name_that_several_have(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
         both = {running(stage).service_id, running(stage).service_id}
         result = deleted(stage, service_name=NAME)
         assert isinstance(result.error, InvalidInputError)
@@ -352,7 +428,7 @@ class TestDelete:
         assert asked(stage, DELETE) == 0
 
     @pytest.mark.parametrize("by", [{}, {"service_id": "a", "service_name": "b"}, {"service_id": "a,b"}])
-    def test_that_is_not_told_what_to_delete(self, staging: Staging, by: dict[str, Any]) -> None:
-        stage = staging("sync")
+    def test_that_is_not_told_what_to_delete(self, staging: Staging, mode: Mode, by: dict[str, Any]) -> None:
+        stage = staging(mode)
         assert isinstance(deleted(stage, **by).error, InvalidInputError)
         assert stage.emulator.journal.entries == []

@@ -272,6 +272,31 @@ class TestOneService:
         assert result.state == "success", stage.log
         assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first.service_id]
 
+    def test_if_the_earlier_one_does_not_go(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        operator = creator(stage, retries=1)
+        first = stage.attempt(operator).xcoms["run_id"]
+        stage.emulator.switches.stop_seconds = 200.0
+        stage.airflow.clear()
+        error = stage.attempt(operator).error
+        assert isinstance(error, RunTimeoutError), stage.log
+        assert first in str(error)
+        assert "deleting" in str(error)
+        assert asked(stage, CREATE) == 1
+        result = stage.attempt(operator)
+        assert result.state == "success", stage.log
+        assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first]
+        assert stage.emulator.journal.count(DELETE) == 1
+
+    def test_if_the_earlier_one_may_not_be_deleted(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        operator = creator(stage)
+        first = stage.attempt(operator).xcoms["run_id"]
+        stage.emulator.faults.add(FaultRule(operation=DELETE, status=400, times=None))
+        stage.airflow.clear()
+        assert isinstance(stage.attempt(operator).error, BadRequestError), stage.log
+        assert [each.service_id for each in services(stage)] == [first]
+
     def test_if_the_task_is_killed_while_the_earlier_one_goes(self, staging: Staging, mode: Mode) -> None:
         stage = staging(mode)
         operator = creator(stage)

@@ -22,6 +22,7 @@ SERVICE = "service"
 """What the deployments of services are filed under."""
 CREATED = "deploying"
 """What a service is that was just created: the answer does not say."""
+GONE = "deleted"
 FINISHED = "finished"
 """What a batch is that has nothing left to do."""
 GOING_ON = frozenset({RunState.ACTIVE, RunState.SUCCEEDED})
@@ -60,6 +61,19 @@ def service_run(service: InferenceService, ref: RunRef, url: str, *, is_listed: 
 def created_run(service_id: str, name: str, url: str) -> Run:
     """A deployment that was just begun."""
     return Run(RunRef(SERVICE, service_id), RunState.ACTIVE, CREATED, name=name, url=url)
+
+
+def deletion_run(service: InferenceService, ref: RunRef, url: str) -> Run:
+    """The deletion of a service that is still there."""
+    resource = service_resource(service)
+    kept = (RunState.FAILED, RunState.UNKNOWN)
+    state = resource.state.run_state if resource.state.run_state in kept else RunState.ACTIVE
+    return Run(ref, state, resource.status, name=resource.name, url=url, message=resource.message)
+
+
+def gone_run(ref: RunRef, url: str) -> Run:
+    """The deletion of a service that is not there any more."""
+    return Run(ref, RunState.SUCCEEDED, GONE, url=url)
 
 
 def resource_run(resource: Resource, ref: RunRef, url: str, *, min_nodes: int) -> Run:
