@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice
+from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice, checked_seconds
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, Clock, InterruptibleClock
 from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
@@ -104,8 +104,8 @@ class RunOperator(BaseOperator):
         super().__init__(**kwargs)
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        self.poll_interval = checked_seconds("poll_interval", poll_interval)
+        self.timeout = checked_seconds("timeout", timeout)
         self.on_waiting = checked_choice("on_waiting", on_waiting, ON_WAITING)
         self.waiting_inputs = waiting_inputs
         self.approve_steps = approve_steps

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError
+from airflow_provider_mlworkflows.choices import checked_count
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS, ModelArtsCallOperator
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class ModelArtsAuthorizeServiceOperator(ModelArtsCallOperator):
             "main_service_id": self.main_service_id,
             "content_id": self.content_id,
             "consume_period": self.consume_period,
-            "consume_value": _whole(self.consume_value),
+            "consume_value": None if self.consume_value is None else checked_count("consume_value", self.consume_value),
         }
         self.hook.check_call(self.hook.authorize_service, **arguments)
         answer = self.asked_once(
@@ -131,12 +132,3 @@ class ModelArtsAuthorizeServiceOperator(ModelArtsCallOperator):
                 "subscription in AI Gallery, and clear the task to ask again."
             )
         return answer
-
-
-def _whole(value: object) -> int | None:
-    """A whole number, also from the text that a template renders to; None stays None."""
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    raise InvalidInputError(f"consume_value is {value!r}; it should be a whole number.")

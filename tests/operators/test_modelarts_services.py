@@ -468,6 +468,40 @@ class TestWhateverTheServiceIsLike:
         assert result.xcoms["run"]["status"].lower() == "finished"
 
 
+@both_modes
+def test_numbers_may_be_rendered_from_templates(staging: Staging, mode: Mode) -> None:
+    stage = staging(mode)
+    version = {
+        "model_id": "0e07b41b",
+        "specification": "custom",
+        "custom_spec": {"cpu": "1.5", "memory": "{{ 7500 }}"},
+        "instance_count": "{{ 1 + 1 }}",
+        "deploy_timeout_in_seconds": "{{ 600 }}",
+    }
+    stop = {"type": "stop", "time_unit": "HOURS", "duration": "{{ 3 }}"}
+    arguments: dict[str, Any] = {"config": [version], "schedule": [stop], "timeout": "3000", "poll_interval": "10"}
+    assert stage.attempt(creator(stage, **arguments)).state == "success", stage.log
+    (body,) = [entry.body for entry in stage.emulator.journal.find(CREATE)]
+    assert body["config"] == [
+        {
+            **version,
+            "custom_spec": {"cpu": 1.5, "memory": 7500},
+            "instance_count": 2,
+            "deploy_timeout_in_seconds": 600,
+            "weight": 100,
+        }
+    ]
+    assert body["schedule"] == [{**stop, "duration": 3}]
+    assert version["instance_count"] == "{{ 1 + 1 }}"
+
+
+@pytest.mark.parametrize("argument", ["timeout", "poll_interval"])
+@pytest.mark.parametrize("value", ["soon", "{{ 300 }}", "nan", True, None, "", 0, -1])
+def test_seconds_that_are_no_number_are_refused_at_once(staging: Staging, argument: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=argument):
+        creator(staging("sync"), **{argument: value})
+
+
 UNWEIGHTED = [MODEL, OTHER_MODEL]
 WEIGHED_WRONG = [{**MODEL, "weight": 70}, {**OTHER_MODEL, "weight": 40}]
 
@@ -481,6 +515,9 @@ WEIGHED_WRONG = [{**MODEL, "weight": 70}, {**OTHER_MODEL, "weight": 40}]
         ({"config": WEIGHED_WRONG}, "70 + 40 = 110"),
         ({"config": UNWEIGHTED}, "whole number from 0 to 100"),
         ({"config": [{**MODEL, "instance_count": 129}]}, "128"),
+        ({"config": [{**MODEL, "instance_count": "two"}]}, "128"),
+        ({"config": [{**MODEL, "deploy_timeout_in_seconds": "soon"}]}, "deploy_timeout_in_seconds"),
+        ({"schedule": [{"type": "stop", "time_unit": "HOURS", "duration": "1.5"}]}, "duration"),
         ({"infer_type": "batch"}, "src_path"),
         ({"infer_type": "streaming"}, "real-time"),
         ({"vpc_id": "v"}, "belong together"),
