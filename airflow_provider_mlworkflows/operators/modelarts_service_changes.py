@@ -115,6 +115,8 @@ class ModelArtsUpdateServiceOperator(RunOperator):
     def _check(self) -> None:
         named = {name: getattr(self, name) for name in NAMED}
         self.hook.check_call(self.hook.update_service, self.service_id, extra=self.extra, **named)
+        if twice := [name for name in NAMED if name in (self.extra or {})]:
+            raise InvalidInputError(f"{twice[0]} has an argument of its own; take it out of extra.")
 
     def _change(self, run: Run, fields: Mapping[str, Any]) -> Run:
         """Send an update; a refusal does not count if the service shows all the same what it was to become."""

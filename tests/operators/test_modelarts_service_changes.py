@@ -292,8 +292,16 @@ class TestUpdate:
             ({"status": "running", "config": [MODEL]}, "only heed status"),
             ({"config": [{**MODEL, "weight": 60}, {**OTHER_MODEL, "weight": 60}]}, "120"),
             ({"service_id": "a,b", "status": "running"}, "comma"),
+            ({"extra": {"additional_properties": {"tags": {1}}}}, "additional_properties.tags is a set"),
+            ({"extra": {"additional_properties": [{"a": 1}, {"b": {(1, 2): 3}}]}}, "additional_properties[1].b has"),
+            ({"extra": {7: "x"}}, "7"),
+            ({"extra": [1]}, "mapping"),
+            ({"extra": {"config": [MODEL]}}, "config has an argument of its own"),
         ],
-        ids=["nothing", "status", "both", "weights", "two ids"],
+        ids=[
+            *("nothing", "status", "both", "weights", "two ids"),
+            *("extra set", "extra key", "extra name", "extra list", "extra config"),
+        ],
     )
     def test_that_cannot_be_right_is_refused_before_anything_is_sent(
         self, staging: Staging, mode: Mode, change: dict[str, Any], rule: str

@@ -46,6 +46,8 @@ CREATE, UPDATE, DELETE = "CreateService", "UpdateService", "DeleteService"
 LOST = FaultRule(operation=CREATE, when="after", action="reset", times=1)
 BATCH = {**MODEL, "src_path": "https://b/in/", "dest_path": "https://b/out/", "req_uri": "/", "mapping_type": "file"}
 
+CSV = {**BATCH, "mapping_type": "csv"}
+
 
 def plan(stage: Stage, *deployments: Any) -> None:
     stage.emulator.modelarts.services.plan(NAME, *deployments)
@@ -519,6 +521,11 @@ WEIGHED_WRONG = [{**MODEL, "weight": 70}, {**OTHER_MODEL, "weight": 40}]
         ({"config": [{**MODEL, "deploy_timeout_in_seconds": "soon"}]}, "deploy_timeout_in_seconds"),
         ({"schedule": [{"type": "stop", "time_unit": "HOURS", "duration": "1.5"}]}, "duration"),
         ({"infer_type": "batch"}, "src_path"),
+        ({"infer_type": "batch", "config": [{**CSV, "mapping_rule": {"type": ["object"]}}]}, "names no column"),
+        ({"infer_type": ["batch"]}, "real-time"),
+        ({"extra": {"additional_properties": {"tags": {1}}}}, "additional_properties.tags is a set"),
+        ({"extra": {None: 1}}, "extra"),
+        ({"config": [{**MODEL, "envs": {}, "hooks": object()}]}, "config[0].hooks is a object"),
         ({"infer_type": "streaming"}, "real-time"),
         ({"vpc_id": "v"}, "belong together"),
         ({"description": "a & b"}, "100 characters"),

@@ -33,7 +33,7 @@ LONGEST_TIMEOUT = 7 * 24 * 3600
 _NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff_-]{1,64}")
 _NOT_IN_DESCRIPTIONS = "&!'\"<>="
 _WHOLE_NUMBERS = frozenset({"instance_count", DEPLOY_TIMEOUT})
-_BASIC_TYPES = frozenset({"string", "number", "integer", "boolean"})
+_BASIC_TYPES = ("string", "number", "integer", "boolean")
 
 
 def checked_service_name(name: object) -> str:
