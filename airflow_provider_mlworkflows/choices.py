@@ -1,9 +1,11 @@
-"""Arguments that take one of a few words, or a list of words."""
+"""Arguments that take one of a few words, a list of words, or a number."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
@@ -49,6 +51,35 @@ def checked_truth(argument: str, value: Any) -> bool | None:
     if isinstance(value, str) and value.strip().lower() in words:
         return words[value.strip().lower()]
     raise InvalidInputError(f"{argument} must be True, False or None, not {value!r}.")
+
+
+def checked_seconds(argument: str, value: Any) -> float:
+    """A number of seconds above 0, also as a timedelta or as the text of a number.
+
+    :raises InvalidInputError: if it is something else, such as a template where none is rendered.
+    """
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    try:
+        seconds = value if isinstance(value, int | float) else float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if isinstance(value, bool) or not (math.isfinite(seconds) and seconds > 0):
+        raise InvalidInputError(
+            f"{argument} must be a number of seconds above 0, not {value!r}. Templates are not rendered here."
+        )
+    return seconds
+
+
+def checked_count(argument: str, value: Any) -> int:
+    """A whole number of 0 or more, also as a text.
+
+    :raises InvalidInputError: if it is something else.
+    """
+    number = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+        return number
+    raise InvalidInputError(f"{argument} must be a whole number of 0 or more, not {value!r}.")
 
 
 def states_as_text(states: Mapping[str, str] | str | None) -> str | None:

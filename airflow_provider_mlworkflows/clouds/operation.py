@@ -29,6 +29,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter
 
+from airflow_provider_mlworkflows.clouds.bodies import unwritable
 from airflow_provider_mlworkflows.clouds.faces import Faces, show
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
@@ -131,7 +132,8 @@ class Request(Generic[T]):
             return json.dumps(self.body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise InvalidInputError(
-                f"The inputs of {self.operation} cannot be sent, for they hold something that is no JSON: {error}."
+                f"The inputs of {self.operation} cannot be sent, for they hold something that is no JSON: "
+                f"{unwritable(self.body) or error}."
             ) from None
 
     def read_reply(self, reply: WireReply) -> T:

@@ -13,10 +13,12 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_readings import (
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_resource_runs import (
     SERVICE,
     created_run,
+    deletion_run,
+    gone_run,
     resource_run,
-    same_models,
     service_run,
     todo_run,
+    unmet_changes,
 )
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_resource_models import Pool
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import Versions
 
 WORTH_A_LIST = 3
 """From so many of them on, reading the list costs less than reading each."""
@@ -130,10 +131,14 @@ class ModelArtsServiceHook(ModelArtsRunHook):
         return runs
 
     @operation
-    def has_models(self, service_id: str, config: Versions) -> Steps[bool]:
-        """Whether a service has just these models, as far as they are described (ShowService)."""
-        service = yield from self.show_service.steps(service_id)
-        return same_models(service, config)
+    def compare_service(self, ref: RunRef, changes: Mapping[str, Any]) -> Steps[tuple[Run, frozenset[str]]]:
+        """A service, and which fields of an update it does not show, nor is on its way to (ShowService).
+
+        :param changes: the fields as the service names them. Models count as far as they are described.
+        :raises NotFoundError: if there is no such service.
+        """
+        service = yield from self.show_service.steps(ref.run_id)
+        return service_run(service, ref, self.console_url), unmet_changes(service, changes)
 
 
 class ModelArtsReadOnlyHook(ModelArtsRunHook):
@@ -157,6 +162,22 @@ class ModelArtsReadOnlyHook(ModelArtsRunHook):
         """
         yield from ()
         raise StopImpossibleError(f"{ref} is not stopped from here.")
+
+
+class ModelArtsDeletionHook(ModelArtsReadOnlyHook):
+    """Services that are being deleted, each as the run that does it: it succeeds once the service is gone.
+
+    A run is known by the service's id; what it is filed under is of no importance.
+    """
+
+    @operation
+    def get_run(self, ref: RunRef) -> Steps[Run]:
+        """Read a service (ShowService). One that is not there is success."""
+        try:
+            service = yield from self.show_service.steps(ref.run_id)
+        except NotFoundError:
+            return gone_run(ref, self.console_url)
+        return deletion_run(service, ref, self.console_url)
 
 
 class ModelArtsPoolHook(ModelArtsReadOnlyHook):

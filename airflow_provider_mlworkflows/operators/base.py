@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice
+from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice, checked_seconds
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, Clock, InterruptibleClock
 from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
@@ -104,8 +104,8 @@ class RunOperator(BaseOperator):
         super().__init__(**kwargs)
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
-        self.poll_interval = poll_interval
-        self.timeout = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        self.poll_interval = checked_seconds("poll_interval", poll_interval)
+        self.timeout = checked_seconds("timeout", timeout)
         self.on_waiting = checked_choice("on_waiting", on_waiting, ON_WAITING)
         self.waiting_inputs = waiting_inputs
         self.approve_steps = approve_steps
@@ -139,7 +139,7 @@ class RunOperator(BaseOperator):
         """Acts on the run."""
         return RunHandler(self)
 
-    def execute(self, context: Context) -> str:
+    def execute(self, context: Context) -> str | None:
         """Obtain the run and follow it to its end; returns its id."""
         self._memory = Memory()
         if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
@@ -154,7 +154,7 @@ class RunOperator(BaseOperator):
                 return run.ref.run_id
             return self._follow(context, run, deadline)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str | None:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
         self.step_name = news.step_name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
+    NotFoundError,
     StopImpossibleError,
     is_transient,
 )
@@ -27,6 +28,8 @@ STOP_SECONDS = 60.0
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
 SETTLE_INTERVAL = 3.0
+LOOKS_FOR_MISSING = 3
+"""How often a run must be missing before it counts as deleted."""
 
 
 class RunHandler:
@@ -43,26 +46,39 @@ class RunHandler:
     def settled(self, before: Run) -> Run:
         """After an action: the run once it shows a change, or as it is after two minutes."""
         self._operator.unsettled = True
-        run = self._read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
+        run = self.read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
         self._operator.unsettled = run.fingerprint == before.fingerprint
         return run
 
     def over(self, run: Run) -> Run:
         """A run that is stopping once it is over, or as it is after two minutes."""
-        return self._read_until(run, lambda run: run.state is not RunState.STOPPING, SETTLE_SECONDS)
+        return self.read_until(run, lambda run: run.state is not RunState.STOPPING, SETTLE_SECONDS)
 
     def after_kill(self, run: Run) -> Run:
         """Give a run that may have been told to stop the time to show it, and a stopping one the time to end."""
-        run = self._read_until(run, _is_ending, ECHO_SECONDS)
+        run = self.read_until(run, _is_ending, ECHO_SECONDS)
         if run.state is RunState.STOPPING:
-            run = self._read_until(run, lambda run: run.state.is_terminal, SETTLE_SECONDS)
+            run = self.read_until(run, lambda run: run.state.is_terminal, SETTLE_SECONDS)
         return run
 
     def stop_before_start(self, ref: RunRef) -> None:
-        """Stop a run and see that it is stopping, for a minute at most. One that cannot be stopped is left alone.
+        """Stop a run and see that it is stopping, for a minute at most.
+
+        One that cannot be stopped is left alone, one that does not exist any more is no longer in the way.
 
         :raises BadRequestError: if the service refuses, and the run does not end by itself.
         """
+        operator = self._operator
+        for _ in range(LOOKS_FOR_MISSING):
+            try:
+                self._stop_visibly(ref)
+            except NotFoundError:
+                operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
+            else:
+                return
+        operator.log.info("Run %s does not exist any more.", ref)
+
+    def _stop_visibly(self, ref: RunRef) -> None:
         hook = self._operator.hook
         refusal: BadRequestError | None = None
         try:
@@ -73,7 +89,7 @@ class RunHandler:
             return
         except BadRequestError as error:
             refusal = error  # it may be stopping already and not show it yet
-        run = self._read_until(hook.get_run(ref), _shows_stop, STOP_SECONDS)
+        run = self.read_until(hook.get_run(ref), _shows_stop, STOP_SECONDS)
         if _shows_stop(run):
             return
         if refusal is not None:
@@ -126,7 +142,8 @@ class RunHandler:
         story = "is being stopped" if stopped else "was over already"
         self._operator.log.info("%s; run %s %s.", why, ref, story)
 
-    def _read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
+    def read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
+        """The run once it shows something, or as it is after so many seconds. Reads that fail just now are repeated."""
         operator = self._operator
         give_up = operator.clock.time() + seconds
         while not done(run) and operator.clock.time() < give_up and not operator.bell.rung:

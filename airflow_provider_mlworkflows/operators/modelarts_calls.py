@@ -75,27 +75,32 @@ class ModelArtsCallOperator(BaseOperator):
                 raise
             return found
 
-    def asked_once(self, context: Context, what: str, ask: Callable[[], T]) -> T:
-        """Ask for what must not be had twice, and whose traces cannot be looked for.
+    def asked_once(self, context: Context, what: str, ask: Callable[[], str]) -> str:
+        """Ask for what must not be had twice, and whose traces cannot be looked for; returns the answer.
 
-        The intent is written into the task state store before the call, and taken away after an answer.
+        The intent is written into the task state store before the call, the answer right after it: later attempts of
+        the task get that answer, and do not ask.
 
         :param what: what is asked for, for messages.
         :raises StartUncertainError: if an earlier attempt of the task has asked and got no answer.
         """
-        store, now = context["task_state_store"], context["ti"].max_tries
+        store, max_tries = context["task_state_store"], context["ti"].max_tries
+        asked = store.get(ASKED_KEY)
         # Clearing the task changes its number of tries: a person has looked, and wants to ask again.
-        if store.get(ASKED_KEY) == now:
-            raise StartUncertainError(
-                f"An earlier attempt of this task asked for {what} and got no answer; it may have been granted. Look "
-                "at it in the console, and clear the task to ask again."
-            )
-        store.set(ASKED_KEY, now, retention=NEVER_EXPIRE)
+        if isinstance(asked, dict) and asked["max_tries"] == max_tries:
+            if asked["answer"] is None:
+                raise StartUncertainError(
+                    f"An earlier attempt of this task asked for {what} and got no answer; it may have been granted. "
+                    "Look at it in the console, and clear the task to ask again."
+                )
+            self.log.info("An earlier attempt of this task has asked for %s already.", what)
+            return str(asked["answer"])
+        store.set(ASKED_KEY, {"max_tries": max_tries, "answer": None}, retention=NEVER_EXPIRE)
         try:
             answer = ask()
         except MLWorkflowsError as error:
             if not is_uncertain(error):
                 store.delete(ASKED_KEY)
             raise
-        store.delete(ASKED_KEY)
+        store.set(ASKED_KEY, {"max_tries": max_tries, "answer": answer}, retention=NEVER_EXPIRE)
         return answer

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError
+from airflow_provider_mlworkflows.choices import checked_count
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS, ModelArtsCallOperator
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class ModelArtsUntagNotebookOperator(ModelArtsCallOperator):
 class ModelArtsAuthorizeServiceOperator(ModelArtsCallOperator):
     """Ask whether a paid service may be used, and account for the use (CreateWorkflowServiceAuth).
 
-    Returns the answer, which is ``available``. It is asked once, since each time may be accounted for: after an
-    attempt that got no answer the next one fails, and a person clears the task to ask again.
+    Returns the answer, which is ``available``. It is asked once, and again only after the task was cleared, since
+    each time may be accounted for: a later attempt goes by the same answer, and fails if there was none.
 
     :param main_service_id: id of the online service.
     :param content_id: id of the asset in AI Gallery.
@@ -119,24 +120,15 @@ class ModelArtsAuthorizeServiceOperator(ModelArtsCallOperator):
             "main_service_id": self.main_service_id,
             "content_id": self.content_id,
             "consume_period": self.consume_period,
-            "consume_value": _whole(self.consume_value),
+            "consume_value": None if self.consume_value is None else checked_count("consume_value", self.consume_value),
         }
         self.hook.check_call(self.hook.authorize_service, **arguments)
         answer = self.asked_once(
-            context, "the authorization of a paid service", lambda: self.hook.authorize_service(**arguments)
+            context, "the authorization of a paid service", lambda: self.hook.authorize_service(**arguments).result
         )
-        if answer.result != AVAILABLE:
+        if answer != AVAILABLE:
             raise MLWorkflowsError(
-                f"The paid service cannot be used: the answer is {answer.result!r}, not {AVAILABLE!r}. Look at the "
-                "subscription in AI Gallery."
+                f"The paid service cannot be used: the answer is {answer!r}, not {AVAILABLE!r}. Look at the "
+                "subscription in AI Gallery, and clear the task to ask again."
             )
-        return answer.result
-
-
-def _whole(value: object) -> int | None:
-    """A whole number, also from the text that a template renders to; None stays None."""
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    raise InvalidInputError(f"consume_value is {value!r}; it should be a whole number.")
+        return answer

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError, StartUncertainError
+from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
+    InvalidInputError,
+    NotFoundError,
+    RunTimeoutError,
+    StartUncertainError,
+)
 from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS
-from airflow_provider_mlworkflows.operators.modelarts_service_changes import delete_service
-from airflow_provider_mlworkflows.operators.starting import StartOperator
+from airflow_provider_mlworkflows.operators.starting import LOOKUP_INTERVAL, StartOperator
 from airflow_provider_mlworkflows.operators.unmarked import CLOCK_GRAIN
 from airflow_provider_mlworkflows.runs import RunState
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS_SERVICES
@@ -16,7 +21,11 @@ from airflow_provider_mlworkflows.services.modelarts import MODELARTS_SERVICES
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.modelarts_resources import ModelArtsServiceHook
     from airflow_provider_mlworkflows.operators.starting import StartRecord
-    from airflow_provider_mlworkflows.runs import Run
+    from airflow_provider_mlworkflows.runs import Run, RunRef
+
+DELETING = "deleting"
+DELETE_SECONDS = 120.0
+"""How long a service that has to make way is waited for."""
 
 
 class ModelArtsCreateServiceOperator(StartOperator):
@@ -48,6 +57,8 @@ class ModelArtsCreateServiceOperator(StartOperator):
         the same service anew, with the task's ``config`` (UpdateService).
     :raises InvalidInputError: before anything is created, if an argument cannot be right or the name is taken.
     :raises StartUncertainError: if there are several services that a lost call can have created.
+    :raises RunTimeoutError: if the service of an earlier start does not go within two minutes, or the deployment takes
+        longer than ``timeout``.
     :raises RunFailedError: if the deployment fails; the message has the reason.
     """
 
@@ -133,9 +144,36 @@ class ModelArtsCreateServiceOperator(StartOperator):
             earlier = self.hook.get_run(self.current)
         except NotFoundError:
             return
-        if earlier.name == self.service_name:
+        if earlier.name != self.service_name:
+            return
+        refusal: BadRequestError | None = None
+        if earlier.status.lower() != DELETING:
             self.log.info("Deleting service %s, which this task has created before.", self.current.run_id)
-            delete_service(self, self.current.run_id, self.bell)
+            try:
+                self.hook.delete_service(self.current.run_id)
+            except NotFoundError:
+                return
+            except BadRequestError as error:
+                refusal = error  # it may be going already and not show it yet
+        self._wait_until_gone(self.current, refusal)
+
+    def _wait_until_gone(self, ref: RunRef, refusal: BadRequestError | None) -> None:
+        """See that a service is gone that was told to go, or until the bell rings."""
+        give_up = self.clock.time() + DELETE_SECONDS
+        while not self.bell.rung:
+            try:
+                service = self.hook.get_run(ref)
+            except NotFoundError:
+                self.log.info("Service %s is deleted.", ref.run_id)
+                return
+            if self.clock.time() >= give_up:
+                raise refusal or RunTimeoutError(
+                    f"Service {ref.run_id} was told to go, but is still {service.status} after {DELETE_SECONDS:.0f} s. "
+                    f"No other is created beside it. The next attempt waits for it again. See {service.url}",
+                    ref=ref,
+                    url=service.url,
+                )
+            self.clock.sleep(LOOKUP_INTERVAL, self.bell)
 
     def state_before(self) -> dict[str, Any]:
         """The service's time, what of this name is vanishing, and the models, which tell a service from others."""

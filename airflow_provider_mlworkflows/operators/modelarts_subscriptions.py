@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class ModelArtsCreateSubscriptionOperator(ModelArtsCallOperator):
     """Have events of a workflow sent to SMN topics (CreateWorkflowSubscriptions).
 
-    Returns the subscription's id. It is asked for once: subscriptions cannot be listed, so after an attempt that got
-    no answer the next one fails, and a person clears the task to ask again.
+    Returns the subscription's id. It is asked for once, and again only after the task was cleared: subscriptions
+    cannot be listed, so after an attempt that got no answer the next one fails.
 
     :param workflow_id: UUID of the workflow.
     :param topic_urns: the topics' URNs, at least one.
@@ -48,12 +48,11 @@ class ModelArtsCreateSubscriptionOperator(ModelArtsCallOperator):
         """Subscribe."""
         arguments: dict[str, Any] = {"events": self.events, "entity": self.entity}
         self.hook.check_call(self.hook.create_subscription, self.workflow_id, self.topic_urns, **arguments)
-        created = self.asked_once(
+        return self.asked_once(
             context,
             f"a subscription to workflow {self.workflow_id}",
-            lambda: self.hook.create_subscription(self.workflow_id, self.topic_urns, **arguments),
+            lambda: self.hook.create_subscription(self.workflow_id, self.topic_urns, **arguments).subscription_id,
         )
-        return created.subscription_id
 
 
 class ModelArtsUpdateSubscriptionOperator(ModelArtsCallOperator):

@@ -29,6 +29,7 @@ from airflow_provider_mlworkflows.exceptions import (
     UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.handling import LOOKS_FOR_MISSING
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ LOOKUP_SECONDS = 30.0
 LOOKUP_INTERVAL = 3.0
 FORGET_SECONDS = 600.0
 """Age of an intent from which on its run would long be visible."""
-LOOKS_FOR_MISSING = 3
-"""How often a recorded run must be missing before it counts as deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class StartRecord:
     :param deadline: seconds since the epoch.
     :param before: what `StartOperator.state_before` noted.
     :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
-    :param is_given_up: whether the run is being stopped in order to start another.
+    :param is_given_up: whether the run has to make way for another; it is stopped if need be, and never taken up.
     """
 
     token: str
@@ -146,7 +145,7 @@ class StartOperator(RunOperator):
         run = self._recorded_run(record, is_cleared=record.max_tries != context["ti"].max_tries)
         if record.is_given_up or record.workflow_id != self.started_workflow:
             # The task was changed between two attempts: its old run must not pass for the new one.
-            return self._start_over(context, run)
+            return self._replace(context, record, run)
         if record.max_tries != context["ti"].max_tries:
             return self._after_clear(context, record, run)
         return self._after_retry(context, record, run)
@@ -236,22 +235,15 @@ class StartOperator(RunOperator):
 
     def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
         if run is None or self.on_clear != "repair":
-            return self._start_over(context, run)
+            return self._replace(context, record, run)
         run = self.handler.after_kill(run)
         self._give_way("taken up its run")
         if run.state is RunState.SUCCEEDED:
-            return self._start(context)
+            return self._replace(context, record, run)
         if not run.state.is_terminal:
             return self._adopt(context, record, run)
         self.log.info("The task was cleared; repairing its run %s.", run.ref)
         return self._repair(context, record, run)
-
-    def _start_over(self, context: Context, run: Run | None) -> tuple[Run, float]:
-        """Start another run, after stopping the old one if it still goes on, or is kept by the service."""
-        if run is not None and not run.is_over:
-            self.log.info("Stopping the earlier run %s before starting another.", run.ref)
-            self.handler.stop_before_start(run.ref)
-        return self._start(context)
 
     def _after_retry(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
         if run is None:
@@ -263,7 +255,7 @@ class StartOperator(RunOperator):
             self._give_way("taken up its run")
         if run.state in (RunState.STOPPING, RunState.STOPPED):
             if perhaps_cleared:
-                return self._start(context)
+                return self._replace(context, record, run)
             return self._choose(self.on_stopped, context, record, run)
         if run.state in (RunState.FAILED, RunState.SKIPPED):
             return self._choose(self.on_retry, context, record, run)
@@ -323,12 +315,15 @@ class StartOperator(RunOperator):
             return self._replace(context, record, run)
         raise error
 
-    def _replace(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
-        """Start another run instead of a failed or stopped one."""
-        if run.held:
-            # Written first: a later attempt would take it for a run that somebody else has stopped.
-            self._save_record(context, replace(record, is_given_up=True))
-            return self._start_over(context, run)
+    def _replace(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
+        """Start another run. The old one is stopped first if it still goes on, or is kept by the service."""
+        if run is not None:
+            # Written first: a later attempt must neither take up a run that was told to make way, nor ask why it
+            # has stopped or where it is.
+            self._save_record(context, self._of_run(replace(record, is_given_up=True), run))
+            if not run.is_over:
+                self.log.info("Stopping the earlier run %s before starting another.", run.ref)
+                self.handler.stop_before_start(run.ref)
         return self._start(context)
 
     def _give_way(self, what: str) -> None:

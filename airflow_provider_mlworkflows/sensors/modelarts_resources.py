@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_mlworkflows.choices import checked_count
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services.modelarts import (
@@ -80,7 +81,7 @@ class ModelArtsPoolSensor(ModelArtsResourceSensor):
     def __init__(self, *, pool_name: str, min_nodes: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.pool_name = pool_name
-        self.min_nodes = min_nodes
+        self.min_nodes = checked_count("min_nodes", min_nodes)
 
     def run_ref(self) -> RunRef:
         """The pool."""
@@ -104,7 +105,7 @@ class ModelArtsClusterSensor(ModelArtsResourceSensor):
     def __init__(self, *, cluster: str, min_nodes: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cluster = cluster
-        self.min_nodes = min_nodes
+        self.min_nodes = checked_count("min_nodes", min_nodes)
 
     def run_ref(self) -> RunRef:
         """The cluster."""

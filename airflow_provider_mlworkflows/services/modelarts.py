@@ -21,6 +21,12 @@ MODELARTS_SERVICES = Service(
     hook_path=f"{_HOOKS}:ModelArtsServiceHook",
     trigger_path=f"{_TRIGGERS}:ModelArtsServiceTrigger",
 )
+MODELARTS_DELETIONS = Service(
+    name="ModelArts deletion of a service",
+    scope=_SCOPE,
+    hook_path=f"{_HOOKS}:ModelArtsDeletionHook",
+    trigger_path=f"{_TRIGGERS}:ModelArtsDeletionTrigger",
+)
 MODELARTS_POOLS = Service(
     name="ModelArts resource pool",
     scope=(*_SCOPE, "min_nodes"),

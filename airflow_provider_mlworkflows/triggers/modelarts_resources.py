@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_mlworkflows.services.modelarts import (
     MODELARTS_CLUSTERS,
+    MODELARTS_DELETIONS,
     MODELARTS_POOLS,
     MODELARTS_SERVICES,
     MODELARTS_TODOS,
@@ -43,6 +44,12 @@ class ModelArtsServiceTrigger(ModelArtsResourceTrigger):
     """Waits until a service runs, or a batch has worked off its data (ListServices, ShowService)."""
 
     service = MODELARTS_SERVICES
+
+
+class ModelArtsDeletionTrigger(ModelArtsResourceTrigger):
+    """Waits until a service is gone (ShowService)."""
+
+    service = MODELARTS_DELETIONS
 
 
 class ModelArtsPoolTrigger(ModelArtsResourceTrigger):

@@ -22,6 +22,7 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.hooks.modelarts_resources import (
     ModelArtsClusterHook,
+    ModelArtsDeletionHook,
     ModelArtsPoolHook,
     ModelArtsServiceHook,
     ModelArtsTodoHook,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MODEL = {"model_id": "m", "specification": "f", "instance_count": 1}
 OTHER = {**MODEL, "model_id": "n"}
+STOP = {"type": "stop", "time_unit": "HOURS", "duration": 1}
 REFUSED: dict[str, Any] = {"status": 403, "code": "ModelArts.0112"}
 
 
@@ -176,31 +178,83 @@ class TestServices:
             ask(connect(ModelArtsServiceHook).stop_run, ref_of(service))
 
     @pytest.mark.parametrize(
-        ("config", "same"),
+        ("status", "changes", "unmet"),
         [
-            ([MODEL], True),
-            ([{**MODEL, "weight": "100"}], True),
-            ([{**MODEL, "instance_count": 2}], False),
-            ([OTHER], False),
-            ([MODEL, OTHER], False),
-            ([{**MODEL, "envs": {"k": "v"}}], False),
+            ("running", {"config": [MODEL]}, []),
+            ("running", {"config": [{**MODEL, "weight": "100"}]}, []),
+            ("running", {"config": [{**MODEL, "envs": {"two": "2", "one": 1}}]}, []),
+            ("deploying", {"config": [MODEL]}, []),
+            ("failed", {"config": [MODEL]}, ["config"]),
+            ("stopped", {"config": [MODEL]}, ["config"]),
+            ("running", {"config": [{**MODEL, "instance_count": 2}]}, ["config"]),
+            ("running", {"config": [OTHER]}, ["config"]),
+            ("running", {"config": [MODEL, OTHER]}, ["config"]),
+            ("running", {"config": [{**MODEL, "envs": {"one": "1"}}]}, ["config"]),
+            ("running", {"status": "running"}, []),
+            ("deploying", {"status": "running"}, []),
+            ("stopped", {"status": "running"}, ["status"]),
+            ("finished", {"status": "running"}, ["status"]),
+            ("stopping", {"status": "stopped"}, []),
+            ("stopped", {"status": "stopped"}, []),
+            ("finished", {"status": "stopped"}, []),
+            ("failed", {"status": "stopped"}, ["status"]),
+            ("running", {"status": "stopped"}, ["status"]),
+            ("running", {"description": "old", "config": [OTHER]}, ["config"]),
+            ("running", {"description": "new", "config": [MODEL]}, ["description"]),
+            ("running", {"schedule": [STOP]}, []),
+            ("running", {"schedule": [{**STOP, "duration": 2}]}, ["schedule"]),
+            ("running", {"schedule": []}, ["schedule"]),
+            ("running", {"additional_properties": {"k": 1}}, []),
+            ("running", {"additional_properties": {}, "unheard_of": 1}, ["additional_properties", "unheard_of"]),
         ],
     )
-    def test_tell_whether_they_have_models(
-        self,
-        modelarts: Bench,
-        connect: Any,
-        ask: Ask,
-        config: list[Any],
-        same: bool,
+    def test_tell_what_has_not_been_changed(
+        self, modelarts: Bench, connect: Any, ask: Ask, status: str, changes: dict[str, Any], unmet: list[str]
     ) -> None:
-        service = deployed(modelarts, config=[{**MODEL, "weight": 100}])
-        assert ask(connect(ModelArtsServiceHook).has_models, service.service_id, config) is same
+        service = deployed(
+            modelarts,
+            config=[{**MODEL, "weight": 100, "envs": {"one": "1", "two": "2"}}],
+            description="old",
+            schedule=[STOP],
+            additional_properties={"k": "1"},
+        )
+        modelarts.emulator.modelarts.services.force_status(service.name, status)
+        run, names = ask(connect(ModelArtsServiceHook).compare_service, ref_of(service), changes)
+        assert (run.status, run.ref) == (status, ref_of(service))
+        assert sorted(names) == unmet
 
     def test_have_no_logs_and_measure_nothing(self, modelarts: Bench, connect: Any, ask: Ask) -> None:
         hook = connect(ModelArtsServiceHook)
         run = ask(hook.get_run, ref_of(deployed(modelarts)))
         assert (ask(hook.get_failure_log, run), ask(hook.get_metrics, run)) == ("", {})
+
+
+class TestDeletions:
+    @pytest.mark.parametrize(
+        ("status", "state"),
+        [
+            ("running", RunState.ACTIVE),
+            ("stopped", RunState.ACTIVE),
+            ("deleting", RunState.ACTIVE),
+            ("failed", RunState.FAILED),
+            ("evaporating", RunState.UNKNOWN),
+        ],
+    )
+    def test_of_what_is_still_there(
+        self, modelarts: Bench, connect: Any, ask: Ask, status: str, state: RunState
+    ) -> None:
+        service = deployed(modelarts)
+        modelarts.emulator.modelarts.services.force_status(service.name, status)
+        run = ask(connect(ModelArtsDeletionHook).get_run, ref_of(service))
+        assert (run.state, run.status, run.name) == (state, status, "flowers")
+
+    def test_succeed_once_the_service_is_gone(self, modelarts: Bench, connect: Any, ask: Ask) -> None:
+        run = ask(connect(ModelArtsDeletionHook).get_run, RunRef("service", "nobody"))
+        assert (run.state, run.status) == (RunState.SUCCEEDED, "deleted")
+
+    def test_are_not_stopped(self, modelarts: Bench, connect: Any, ask: Ask) -> None:
+        with pytest.raises(StopImpossibleError):
+            ask(connect(ModelArtsDeletionHook).stop_run, ref_of(deployed(modelarts)))
 
 
 class TestPools:

@@ -93,8 +93,10 @@ def asked(stage: Stage, operation: str, action: str | None = None) -> int:
     return stage.emulator.journal.count(operation, action=action, effective=True)
 
 
-def lose_worker(stage: Stage, operator: BaseOperator, *, stored: int | None) -> None:
-    """Run an attempt whose worker vanishes when it writes its n-th record, or when it deletes one.
+def lose_worker(
+    stage: Stage, operator: BaseOperator, *, stored: int = 1, at: tuple[str, str] = ("PUT", "/store/ti/")
+) -> None:
+    """Run an attempt whose worker vanishes when it writes its n-th record, or makes another call to Airflow.
 
     Of a start the second record names the run.
     """
@@ -103,9 +105,9 @@ def lose_worker(stage: Stage, operator: BaseOperator, *, stored: int | None) -> 
         stage.airflow.kill_worker()
         return httpx.Response(503)
 
-    if stored is not None and stored > 1:
-        stage.airflow.on_call("PUT", "/store/ti/", lambda call: None, times=stored - 1)
-    stage.airflow.on_call("DELETE" if stored is None else "PUT", "/store/ti/", kill)
+    if stored > 1:
+        stage.airflow.on_call(*at, lambda call: None, times=stored - 1)
+    stage.airflow.on_call(*at, kill)
     assert stage.attempt(operator, in_process=True).state == "running"
     stage.airflow.lose_worker()
     stage.airflow.api.intercepts.clear()

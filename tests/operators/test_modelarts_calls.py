@@ -219,7 +219,13 @@ class TestAskedOnce:
     def test_usually(self, stage: Stage, make: Any, operation: str) -> None:
         assert stage.attempt(make()).state == "success", stage.log
         assert stage.emulator.journal.count(operation) == 1
-        assert stage.airflow.state_store == {}
+
+    def test_per_clearing(self, stage: Stage, make: Any, operation: str) -> None:
+        operator = make()
+        for asked_so_far in (1, 2):
+            assert stage.attempt(operator).state == "success", stage.log
+            assert stage.emulator.journal.count(operation) == asked_so_far
+            stage.airflow.clear()
 
     def test_if_the_answer_is_lost(self, stage: Stage, make: Any, operation: str) -> None:
         stage.emulator.faults.add(FaultRule(operation=operation, when="after", action="reset", times=1))
@@ -231,11 +237,20 @@ class TestAskedOnce:
         assert stage.emulator.journal.count(operation) == 1
         stage.airflow.clear()
         assert stage.attempt(operator).state == "success", stage.log
-        assert stage.airflow.state_store == {}
+        assert stage.emulator.journal.count(operation) == 2
+
+    def test_if_the_worker_dies_with_the_answer_kept(self, stage: Stage, make: Any, operation: str) -> None:
+        operator = make()
+        lose_worker(stage, operator, at=("POST", "/xcoms/"))
+        assert stage.emulator.journal.count(operation) == 1
+        result = stage.attempt(operator)
+        assert result.state == "success", stage.log
+        assert result.xcoms["return_value"]
+        assert stage.emulator.journal.count(operation) == 1
 
     def test_if_the_worker_dies(self, stage: Stage, make: Any, operation: str) -> None:
         operator = make()
-        lose_worker(stage, operator, stored=None)
+        lose_worker(stage, operator, stored=2)
         assert stage.emulator.journal.count(operation) == 1
         assert isinstance(stage.attempt(operator).error, StartUncertainError)
         assert stage.emulator.journal.count(operation) == 1
@@ -292,11 +307,17 @@ class TestAuthorization:
         }
 
     def test_that_is_not_given_is_failure(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        answer = type("Answer", (), {"result": "expired"})()
-        monkeypatch.setattr(ModelArtsHook, "authorize_service", FakeOperation(answer))
-        error = stage.attempt(authorize()).error
-        assert isinstance(error, MLWorkflowsError)
-        assert "'expired'" in str(error)
+        asking = FakeOperation(type("Answer", (), {"result": "expired"})())
+        monkeypatch.setattr(ModelArtsHook, "authorize_service", asking)
+        operator = authorize()
+        for _ in range(2):
+            error = stage.attempt(operator).error
+            assert isinstance(error, MLWorkflowsError)
+            assert "'expired'" in str(error)
+        assert asking.calls == 1
+        stage.airflow.clear()
+        stage.attempt(operator)
+        assert asking.calls == 2
 
     @pytest.mark.parametrize("value", ["many", -1.5, True])
     def test_for_no_number_is_refused_before_anything_is_sent(self, stage: Stage, value: Any) -> None:
@@ -309,8 +330,10 @@ class FakeOperation:
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
+        self.calls = 0
 
     def __call__(self, **arguments: Any) -> Any:
+        self.calls += 1
         return self.answer
 
     def steps(self, **arguments: Any) -> Any:

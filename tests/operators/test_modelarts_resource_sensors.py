@@ -395,3 +395,12 @@ def test_arguments_of_triggers_survive_their_way(staging: Staging) -> None:
         arguments = result.deferral.kwargs
         assert json.loads(json.dumps(arguments)) == arguments
         assert all(isinstance(value, str | int | float | bool | None) for value in arguments.values())
+
+
+@pytest.mark.parametrize("kind", [ModelArtsPoolSensor, ModelArtsClusterSensor])
+def test_a_number_of_nodes_may_be_a_text(kind: Any) -> None:
+    resource = {"pool_name": "p"} if kind is ModelArtsPoolSensor else {"cluster": "c"}
+    assert kind(task_id="wait", min_nodes="3", **resource).min_nodes == 3
+    for value in ("many", "{{ 3 }}", -1, True):
+        with pytest.raises(InvalidInputError, match="min_nodes"):
+            kind(task_id="wait", min_nodes=value, **resource)

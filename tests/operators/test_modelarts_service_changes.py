@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_mlworkflows.emulator import FaultRule
 from airflow_provider_mlworkflows.emulator.modelarts.serving import deploys, fails_to_deploy, never_deploys
 from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
     InvalidInputError,
     NotFoundError,
     RunFailedError,
@@ -28,6 +29,7 @@ from tests.operators.modelarts_stage import (
     both_modes,
     each_profile,
     later,
+    lose_worker,
     services,
     use_profile,
 )
@@ -125,6 +127,83 @@ class TestUpdate:
         assert stage.clock.time() == began
 
     @pytest.mark.parametrize(
+        "change",
+        [
+            {"description": "new"},
+            {"schedule": [{"type": "stop", "time_unit": "HOURS", "duration": 1}]},
+            {"extra": {"additional_properties": {"k": "v"}}},
+        ],
+        ids=["description", "schedule", "extra"],
+    )
+    @pytest.mark.parametrize("state", ["deploying", "concerning", "stopped", "failed"])
+    def test_that_deploys_nothing_succeeds_whatever_the_service_does(
+        self, staging: Staging, mode: Mode, state: str, change: dict[str, Any]
+    ) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.modelarts.services.force_status(NAME, state)
+        began = stage.clock.time()
+        result = stage.attempt(changer(stage, service.service_id, **change))
+        assert result.state == "success", stage.log
+        assert result.xcoms["return_value"] == service.service_id
+        assert result.xcoms["run"]["status"] == service.status == state
+        assert asked(stage, UPDATE, "fields") == 1
+        assert stage.clock.time() == began
+        assert stage.deferrals == 0
+
+    def test_of_models_and_a_description_is_sent_once(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        operator = changer(stage, service.service_id, config=[OTHER_MODEL], description="new")
+        for _ in range(2):
+            assert stage.attempt(operator).state == "success", stage.log
+            assert service.body["description"] == "new"
+            assert stage.emulator.journal.count(UPDATE) == 1
+            stage.airflow.clear()
+
+    def test_of_models_that_are_there_sends_the_description(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        result = stage.attempt(changer(stage, service.service_id, config=[MODEL], description="new"))
+        assert result.state == "success", stage.log
+        assert service.body["description"] == "new"
+        assert (asked(stage, UPDATE, "fields"), asked(stage, UPDATE, "config")) == (1, 0)
+
+    def test_of_models_and_a_description_goes_on_after_the_worker_died(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        operator = changer(stage, service.service_id, config=[OTHER_MODEL], description="new", retries=1)
+        lose_worker(stage, operator, at=("POST", "/xcoms/"))
+        assert stage.attempt(operator).state == "success", stage.log
+        assert service.status == "running"
+        assert stage.emulator.journal.count(UPDATE) == 1
+
+    @each_profile
+    @pytest.mark.parametrize("code", [400, 409])
+    def test_whose_repetition_is_refused_has_taken_effect(
+        self, staging: Staging, mode: Mode, code: int, profile: str
+    ) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        stage.emulator.switches.wrong_state = (code, "")
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=UPDATE, when="after", action="reset", times=1))
+        operator = changer(stage, service.service_id, config=[OTHER_MODEL], description="new")
+        assert stage.attempt(operator).state == "success", stage.log
+        assert service.status == "running"
+        assert asked(stage, UPDATE, "config") == 1
+        assert stage.emulator.journal.count(UPDATE) == 2
+
+    @pytest.mark.parametrize("change", [{"config": [OTHER_MODEL]}, {"description": "new"}, {"status": "stopped"}])
+    def test_that_is_refused_is_a_failure(self, staging: Staging, mode: Mode, change: dict[str, Any]) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=UPDATE, status=400, times=None))
+        result = stage.attempt(changer(stage, service.service_id, **change))
+        assert isinstance(result.error, BadRequestError), stage.log
+        assert stage.emulator.journal.count(UPDATE) == 1
+
+    @pytest.mark.parametrize(
         ("state", "change"),
         [
             (running, {"status": "running"}),
@@ -213,8 +292,16 @@ class TestUpdate:
             ({"status": "running", "config": [MODEL]}, "only heed status"),
             ({"config": [{**MODEL, "weight": 60}, {**OTHER_MODEL, "weight": 60}]}, "120"),
             ({"service_id": "a,b", "status": "running"}, "comma"),
+            ({"extra": {"additional_properties": {"tags": {1}}}}, "additional_properties.tags is a set"),
+            ({"extra": {"additional_properties": [{"a": 1}, {"b": {(1, 2): 3}}]}}, "additional_properties[1].b has"),
+            ({"extra": {7: "x"}}, "7"),
+            ({"extra": [1]}, "mapping"),
+            ({"extra": {"config": [MODEL]}}, "config has an argument of its own"),
         ],
-        ids=["nothing", "status", "both", "weights", "two ids"],
+        ids=[
+            *("nothing", "status", "both", "weights", "two ids"),
+            *("extra set", "extra key", "extra name", "extra list", "extra config"),
+        ],
     )
     def test_that_cannot_be_right_is_refused_before_anything_is_sent(
         self, staging: Staging, mode: Mode, change: dict[str, Any], rule: str
@@ -227,14 +314,22 @@ class TestUpdate:
         assert stage.emulator.journal.entries == []
 
 
+def remover(stage: Stage, **arguments: Any) -> ModelArtsDeleteServiceOperator:
+    usual: dict[str, Any] = {"task_id": "delete", "deferrable": stage.mode == "deferrable"}
+    return ModelArtsDeleteServiceOperator(**{**usual, **arguments})
+
+
 def deleted(stage: Stage, **arguments: Any) -> TaskResult:
-    return stage.attempt(ModelArtsDeleteServiceOperator(task_id="delete", **arguments))
+    return stage.attempt(remover(stage, **arguments))
 
 
+@both_modes
 class TestDelete:
+    @each_profile
     @pytest.mark.parametrize("by", ["service_id", "service_name"])
-    def test_waits_until_the_service_is_gone(self, staging: Staging, by: str) -> None:
-        stage = staging("sync")
+    def test_waits_until_the_service_is_gone(self, staging: Staging, mode: Mode, by: str, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
         service = running(stage)
         result = deleted(stage, **{by: service.service_id if by == "service_id" else NAME})
         assert result.state == "success", stage.log
@@ -242,30 +337,98 @@ class TestDelete:
         assert services(stage) == []
         assert asked(stage, DELETE) == 1
 
+    @each_profile
+    @pytest.mark.parametrize("status", ["deploying", "stopped", "failed", "concerning"])
+    def test_of_whatever_the_service_does(self, staging: Staging, mode: Mode, status: str, profile: str) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        service = running(stage)
+        stage.emulator.modelarts.services.force_status(NAME, status)
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+
+    def test_waits_in_the_triggerer(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.switches.stop_seconds = 1000.0
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+        assert stage.deferrals == (mode == "deferrable")
+
     @pytest.mark.parametrize("by", [{"service_id": UNKNOWN_ID}, {"service_name": "nobody"}], ids=["id", "name"])
-    def test_of_what_is_missing_is_success(self, staging: Staging, by: dict[str, Any]) -> None:
-        stage = staging("sync")
+    def test_of_what_is_missing_is_success(self, staging: Staging, mode: Mode, by: dict[str, Any]) -> None:
+        stage = staging(mode)
         result = deleted(stage, **by)
         assert result.state == "success"
         assert "return_value" not in result.xcoms
         assert f"There is no service {next(iter(by.values()))}" in stage.log
 
-    def test_whose_answer_is_lost_is_success(self, staging: Staging) -> None:
-        stage = staging("sync")
+    def test_of_what_is_being_deleted_is_not_asked_for_again(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        service.delete()
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+        assert stage.emulator.journal.count(DELETE) == 0
+
+    def test_whose_answer_is_lost_is_success(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
         service = running(stage)
         stage.emulator.faults.add(FaultRule(operation=DELETE, when="after", action="reset", times=1))
         assert deleted(stage, service_id=service.service_id).state == "success", stage.log
         assert services(stage) == []
 
-    def test_that_takes_too_long_is_told(self, staging: Staging) -> None:
-        stage = staging("sync")
+    @each_profile
+    def test_that_is_refused_because_it_goes_on_already_is_success(
+        self, staging: Staging, mode: Mode, profile: str
+    ) -> None:
+        stage = staging(mode)
+        use_profile(stage, profile)
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=DELETE, when="after", status=400, times=1))
+        assert deleted(stage, service_id=service.service_id).state == "success", stage.log
+        assert services(stage) == []
+
+    def test_that_is_refused_is_a_failure(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.faults.add(FaultRule(operation=DELETE, status=400, times=None))
+        assert isinstance(deleted(stage, service_id=service.service_id).error, BadRequestError), stage.log
+        assert stage.emulator.journal.count(DELETE) == 1
+
+    def test_that_takes_too_long_is_a_failure_and_taken_up_by_a_retry(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
         service = running(stage)
         stage.emulator.switches.stop_seconds = 1000.0
-        assert deleted(stage, service_id=service.service_id).state == "success"
-        assert "is not gone yet" in stage.log
+        operator = remover(stage, service_id=service.service_id, timeout=600, retries=1)
+        error = stage.attempt(operator).error
+        assert isinstance(error, RunTimeoutError), stage.log
+        assert service.service_id in str(error)
+        assert "deleting" in str(error)
+        assert stage.attempt(operator).state == "success", stage.log
+        assert stage.emulator.journal.count(DELETE) == 1
 
-    def test_of_a_name_that_several_have(self, staging: Staging) -> None:
-        stage = staging("sync")
+    def test_that_fails_tells_the_reason(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.switches.stop_seconds = 1000.0
+        later(stage, 100, lambda: stage.emulator.modelarts.services.force_status(NAME, "failed", "it is in use"))
+        error = deleted(stage, service_id=service.service_id).error
+        assert isinstance(error, RunFailedError), stage.log
+        assert "could not be deleted" in str(error)
+        assert "it is in use" in str(error)
+
+    def test_that_is_killed_goes_on_by_itself(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        service = running(stage)
+        stage.emulator.switches.stop_seconds = 1000.0
+        stage.at(100, lambda: stage.mark("failed"))
+        deleted(stage, service_id=service.service_id)
+        assert stage.airflow.state == "failed"
+        assert (service.status, stage.emulator.journal.count(UPDATE)) == ("deleting", 0)
+
+    def test_of_a_name_that_several_have(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
         both = {running(stage).service_id, running(stage).service_id}
         result = deleted(stage, service_name=NAME)
         assert isinstance(result.error, InvalidInputError)
@@ -273,7 +436,7 @@ class TestDelete:
         assert asked(stage, DELETE) == 0
 
     @pytest.mark.parametrize("by", [{}, {"service_id": "a", "service_name": "b"}, {"service_id": "a,b"}])
-    def test_that_is_not_told_what_to_delete(self, staging: Staging, by: dict[str, Any]) -> None:
-        stage = staging("sync")
+    def test_that_is_not_told_what_to_delete(self, staging: Staging, mode: Mode, by: dict[str, Any]) -> None:
+        stage = staging(mode)
         assert isinstance(deleted(stage, **by).error, InvalidInputError)
         assert stage.emulator.journal.entries == []

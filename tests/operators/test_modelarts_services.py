@@ -22,6 +22,7 @@ from airflow_provider_mlworkflows.exceptions import (
     StartUncertainError,
     TransportError,
 )
+from airflow_provider_mlworkflows.operators.modelarts_services import ModelArtsCreateServiceOperator
 from tests.operators.modelarts_stage import (
     MODEL,
     NAME,
@@ -45,9 +46,15 @@ CREATE, UPDATE, DELETE = "CreateService", "UpdateService", "DeleteService"
 LOST = FaultRule(operation=CREATE, when="after", action="reset", times=1)
 BATCH = {**MODEL, "src_path": "https://b/in/", "dest_path": "https://b/out/", "req_uri": "/", "mapping_type": "file"}
 
+CSV = {**BATCH, "mapping_type": "csv"}
+
 
 def plan(stage: Stage, *deployments: Any) -> None:
     stage.emulator.modelarts.services.plan(NAME, *deployments)
+
+
+def crash(operator: ModelArtsCreateServiceOperator) -> dict[str, Any]:
+    raise RuntimeError("the worker has a bad moment")
 
 
 @both_modes
@@ -250,6 +257,48 @@ class TestOneService:
         assert isinstance(stage.attempt(operator).error, InvalidInputError)
         assert [each.service_id for each in services(stage)] == [first, stranger.service_id]
 
+    def test_if_the_worker_dies_after_the_earlier_one_is_deleted(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        plan(stage, fails_to_deploy(20))
+        operator = creator(stage, retries=2, on_retry="restart")
+        stage.attempt(operator)
+        (first,) = services(stage)
+        plan(stage, deploys(20))
+        # Asked right before the intent is written, when the earlier one is gone already.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ModelArtsCreateServiceOperator, "state_before", crash)
+            stage.attempt(operator)
+        assert isinstance(stage.result.error, RuntimeError)
+        assert services(stage) == []
+        result = stage.attempt(operator)
+        assert result.state == "success", stage.log
+        assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first.service_id]
+
+    def test_if_the_earlier_one_does_not_go(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        operator = creator(stage, retries=1)
+        first = stage.attempt(operator).xcoms["run_id"]
+        stage.emulator.switches.stop_seconds = 200.0
+        stage.airflow.clear()
+        error = stage.attempt(operator).error
+        assert isinstance(error, RunTimeoutError), stage.log
+        assert first in str(error)
+        assert "deleting" in str(error)
+        assert asked(stage, CREATE) == 1
+        result = stage.attempt(operator)
+        assert result.state == "success", stage.log
+        assert [each.service_id for each in services(stage)] == [result.xcoms["run_id"]] != [first]
+        assert stage.emulator.journal.count(DELETE) == 1
+
+    def test_if_the_earlier_one_may_not_be_deleted(self, staging: Staging, mode: Mode) -> None:
+        stage = staging(mode)
+        operator = creator(stage)
+        first = stage.attempt(operator).xcoms["run_id"]
+        stage.emulator.faults.add(FaultRule(operation=DELETE, status=400, times=None))
+        stage.airflow.clear()
+        assert isinstance(stage.attempt(operator).error, BadRequestError), stage.log
+        assert [each.service_id for each in services(stage)] == [first]
+
     def test_if_the_task_is_killed_while_the_earlier_one_goes(self, staging: Staging, mode: Mode) -> None:
         stage = staging(mode)
         operator = creator(stage)
@@ -421,6 +470,40 @@ class TestWhateverTheServiceIsLike:
         assert result.xcoms["run"]["status"].lower() == "finished"
 
 
+@both_modes
+def test_numbers_may_be_rendered_from_templates(staging: Staging, mode: Mode) -> None:
+    stage = staging(mode)
+    version = {
+        "model_id": "0e07b41b",
+        "specification": "custom",
+        "custom_spec": {"cpu": "1.5", "memory": "{{ 7500 }}"},
+        "instance_count": "{{ 1 + 1 }}",
+        "deploy_timeout_in_seconds": "{{ 600 }}",
+    }
+    stop = {"type": "stop", "time_unit": "HOURS", "duration": "{{ 3 }}"}
+    arguments: dict[str, Any] = {"config": [version], "schedule": [stop], "timeout": "3000", "poll_interval": "10"}
+    assert stage.attempt(creator(stage, **arguments)).state == "success", stage.log
+    (body,) = [entry.body for entry in stage.emulator.journal.find(CREATE)]
+    assert body["config"] == [
+        {
+            **version,
+            "custom_spec": {"cpu": 1.5, "memory": 7500},
+            "instance_count": 2,
+            "deploy_timeout_in_seconds": 600,
+            "weight": 100,
+        }
+    ]
+    assert body["schedule"] == [{**stop, "duration": 3}]
+    assert version["instance_count"] == "{{ 1 + 1 }}"
+
+
+@pytest.mark.parametrize("argument", ["timeout", "poll_interval"])
+@pytest.mark.parametrize("value", ["soon", "{{ 300 }}", "nan", True, None, "", 0, -1])
+def test_seconds_that_are_no_number_are_refused_at_once(staging: Staging, argument: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=argument):
+        creator(staging("sync"), **{argument: value})
+
+
 UNWEIGHTED = [MODEL, OTHER_MODEL]
 WEIGHED_WRONG = [{**MODEL, "weight": 70}, {**OTHER_MODEL, "weight": 40}]
 
@@ -434,7 +517,15 @@ WEIGHED_WRONG = [{**MODEL, "weight": 70}, {**OTHER_MODEL, "weight": 40}]
         ({"config": WEIGHED_WRONG}, "70 + 40 = 110"),
         ({"config": UNWEIGHTED}, "whole number from 0 to 100"),
         ({"config": [{**MODEL, "instance_count": 129}]}, "128"),
+        ({"config": [{**MODEL, "instance_count": "two"}]}, "128"),
+        ({"config": [{**MODEL, "deploy_timeout_in_seconds": "soon"}]}, "deploy_timeout_in_seconds"),
+        ({"schedule": [{"type": "stop", "time_unit": "HOURS", "duration": "1.5"}]}, "duration"),
         ({"infer_type": "batch"}, "src_path"),
+        ({"infer_type": "batch", "config": [{**CSV, "mapping_rule": {"type": ["object"]}}]}, "names no column"),
+        ({"infer_type": ["batch"]}, "real-time"),
+        ({"extra": {"additional_properties": {"tags": {1}}}}, "additional_properties.tags is a set"),
+        ({"extra": {None: 1}}, "extra"),
+        ({"config": [{**MODEL, "envs": {}, "hooks": object()}]}, "config[0].hooks is a object"),
         ({"infer_type": "streaming"}, "real-time"),
         ({"vpc_id": "v"}, "belong together"),
         ({"description": "a & b"}, "100 characters"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import httpx
 import pytest
 
+from airflow_provider_mlworkflows.emulator import FaultRule
 from airflow_provider_mlworkflows.exceptions import RunInterruptedError
 from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.watching import Memory
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
     from airflow_provider_mlworkflows.emulator import Emulator
-    from airflow_provider_mlworkflows.runs import Run
+    from airflow_provider_mlworkflows.runs import Run, RunRef
     from tests.harness.execution_api import ApiCall
     from tests.harness.results import TaskResult
     from tests.scenarios.clock import ScriptedClock
@@ -414,8 +415,82 @@ def test_cleared_task_whose_run_is_not_found_once_leaves_one_run(set_stage: SetS
     stage.attempt(operator)
     stage.airflow.clear()
     stage.clock.advance(5)
-    stage.service.fault("read", status=404, times=1)
+    stage.service.fault("read", status=404, code="ModelArts.7511", times=1)
     stage.at(300, stage.shut_down)
     stage.attempt(operator)
     stage.clock.advance(60)
     assert [stage.service.shown(run_id) for run_id in stage.runs].count("running") <= 1
+
+
+# Runs that have to make way for another.
+
+
+def _refuse_next_start(stage: Stage) -> None:
+    """Let the next start fail before anything is started, after the earlier run was told to make way."""
+    stage.emulator.faults.add(FaultRule(operation="ShowWorkflow", status=400, times=1))
+
+
+def test_run_that_perhaps_was_cleared_is_not_taken_up_once_it_is_given_up(set_stage: SetStage) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(retries=3, wait_for_completion=False)
+    stage.at(100, lambda: stage.airflow.clear(executor_reports="failed"))
+    stage.attempt(stage.starter(retries=3))
+    first = stage.run_id
+    _refuse_next_start(stage)
+    assert stage.attempt(operator).state == "up_for_retry"
+    stage.service.show_status(first, "completed")
+    assert stage.attempt(operator).state == "success"
+    assert stage.result.xcoms["return_value"] != first
+    assert stage.counts.starts == 2
+
+
+def test_run_of_another_workflow_is_not_taken_up_once_it_is_given_up(set_stage: SetStage) -> None:
+    stage = set_stage()
+    workflow = stage.plan(*chain(("train", endless())))
+    lose_worker(stage, stage.starter(retries=3))
+    other = stage.plan(*chain(("train", endless())))
+    _refuse_next_start(stage)
+    assert stage.attempt(stage.starter(retries=3, workflow_id=other)).state == "up_for_retry"
+    stage.clock.advance(100)
+    last = stage.starter(retries=3, workflow_id=workflow, wait_for_completion=False)
+    assert stage.attempt(last).state == "success"
+    stage.clock.advance(100)
+    assert [stage.service.shown(run_id) for run_id in stage.service.runs(workflow)] == ["stopped", "running"]
+
+
+@pytest.mark.parametrize("seconds", [0, 1], ids=["before the stop", "while it stops"])
+def test_run_that_vanishes_while_it_makes_way_is_gone(set_stage: SetStage, seconds: int) -> None:
+    stage = set_stage(profile="late")
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(wait_for_completion=False)
+    stage.attempt(operator)
+    first = stage.run_id
+    stage.airflow.clear()
+    stop = RunHandler.stop_before_start
+
+    def vanishing(handler: RunHandler, ref: RunRef) -> None:
+        if seconds:
+            stage.at(seconds, lambda: stage.service.delete(first))
+        else:
+            stage.service.delete(first)
+        stop(handler, ref)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunHandler, "stop_before_start", vanishing)
+        assert stage.attempt(operator).state == "success", stage.log
+    assert stage.runs == [stage.result.xcoms["return_value"]] != [first]
+    assert stage.counts.stops == (1 if seconds else 0)
+
+
+@pytest.mark.parametrize("nth", [2, 3])
+def test_run_that_is_not_found_once_while_it_makes_way_is_stopped(set_stage: SetStage, nth: int) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(wait_for_completion=False)
+    stage.attempt(operator)
+    stage.airflow.clear()
+    stage.service.fault("read", status=404, code="ModelArts.7511", nth=nth, times=1)
+    assert stage.attempt(operator).state == "success", stage.log
+    stage.clock.advance(100)
+    assert [stage.service.shown(run_id) for run_id in stage.runs] == ["stopped", "running"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from airflow_provider_mlworkflows.clouds.bodies import checked_extra
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 LONGEST_ID = 64
@@ -160,10 +161,8 @@ def body(extra: Extra = None, **fields: Any) -> dict[str, Any]:
     :param extra: further fields.
     :raises InvalidInputError: if ``extra`` is no mapping, or says something else than an argument.
     """
-    if extra is not None and not isinstance(extra, Mapping):
-        raise InvalidInputError(f"extra should be a mapping of further fields, not {type(extra).__name__}.")
     given = {name: value for name, value in fields.items() if value is not None}
-    for name, value in (extra or {}).items():
+    for name, value in checked_extra(extra).items():
         if name in given and given[name] != value:
             raise InvalidInputError(f"extra sets {name!r} to {value!r}, but an argument sets it to {given[name]!r}.")
         given[name] = value

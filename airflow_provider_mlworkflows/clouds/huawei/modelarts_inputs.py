@@ -151,6 +151,11 @@ def checked_range(what: str, value: object, lowest: int, highest: int) -> int | 
     raise InvalidInputError(f"{what} {value!r} is not a whole number between {lowest} and {highest}.")
 
 
+def whole_number(value: object) -> object:
+    """The number that a text spells, since templates render to text; anything else as it is."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value) else value
+
+
 def parameter_items(parameters: Inputs, declared: Iterable[Declared] | None = None) -> list[dict[str, Any]]:
     """Parameters in the service's form.
 

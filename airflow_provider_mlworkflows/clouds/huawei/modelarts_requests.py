@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_mlworkflows.clouds.bodies import checked_extra
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     Inputs,
     checked_labels,
@@ -84,14 +85,13 @@ def body(extra: Extra = None, **values: Any) -> dict[str, Any]:
     :raises InvalidInputError: if ``extra`` is no mapping or says something else than an argument, or if a value is
         not of its field's type.
     """
-    if extra is not None and not isinstance(extra, Mapping):
-        raise InvalidInputError(f"extra should be a mapping of further fields, not {type(extra).__name__}.")
+    further = checked_extra(extra)
     for name in _TEXTS & values.keys():
         optional_text(name, values[name])
     for name in _TRUTH_VALUES & values.keys():
         optional_bool(name, values[name])
     given = {name: value for name, value in values.items() if value is not None}
-    return _merged(given, extra or {})
+    return _merged(given, further)
 
 
 def _merged(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

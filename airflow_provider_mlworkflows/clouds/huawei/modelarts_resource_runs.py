@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_readings import (
@@ -16,13 +16,17 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import WorkflowTodo
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import Versions
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_models import InferenceService, ServiceVersion
 
 SERVICE = "service"
 """What the deployments of services are filed under."""
 CREATED = "deploying"
 """What a service is that was just created: the answer does not say."""
+GONE = "deleted"
+FINISHED = "finished"
+"""What a batch is that has nothing left to do."""
+GOING_ON = frozenset({RunState.ACTIVE, RunState.SUCCEEDED})
+"""States of a service that is deployed or on its way there."""
 
 
 def service_run(service: InferenceService, ref: RunRef, url: str, *, is_listed: bool = False) -> Run:
@@ -57,6 +61,19 @@ def service_run(service: InferenceService, ref: RunRef, url: str, *, is_listed: 
 def created_run(service_id: str, name: str, url: str) -> Run:
     """A deployment that was just begun."""
     return Run(RunRef(SERVICE, service_id), RunState.ACTIVE, CREATED, name=name, url=url)
+
+
+def deletion_run(service: InferenceService, ref: RunRef, url: str) -> Run:
+    """The deletion of a service that is still there."""
+    resource = service_resource(service)
+    kept = (RunState.FAILED, RunState.UNKNOWN)
+    state = resource.state.run_state if resource.state.run_state in kept else RunState.ACTIVE
+    return Run(ref, state, resource.status, name=resource.name, url=url, message=resource.message)
+
+
+def gone_run(ref: RunRef, url: str) -> Run:
+    """The deletion of a service that is not there any more."""
+    return Run(ref, RunState.SUCCEEDED, GONE, url=url)
 
 
 def resource_run(resource: Resource, ref: RunRef, url: str, *, min_nodes: int) -> Run:
@@ -98,19 +115,51 @@ def todo_run(todos: Iterable[WorkflowTodo], ref: RunRef, url: str) -> Run:
     )
 
 
-def same_models(service: InferenceService, config: Versions) -> bool:
-    """Whether a service has just these models, as far as they are described."""
+def unmet_changes(service: InferenceService, changes: Mapping[str, Any]) -> frozenset[str]:
+    """The fields of an update that a service does not show, nor is on its way to.
 
-    def described(version: Mapping[str, Any]) -> str:
-        return str(version.get("model_id"))
+    :param changes: as the service names them. Models count as far as they are described.
+    """
+    state = _service_state(service, service_resource(service))
+    shown = service.model_dump()
+    return frozenset(name for name, value in changes.items() if not _is_met(name, value, state, shown))
 
-    shown = sorted((version.model_dump() for version in service.config), key=described)
-    wanted = sorted(config, key=described)
-    return len(shown) == len(wanted) and all(
-        str(one.get(name)) == str(value)
-        for one, other in zip(shown, wanted, strict=True)
+
+def _is_met(name: str, value: Any, state: RunState, shown: Mapping[str, Any]) -> bool:
+    is_idle = state is RunState.STOPPED or str(shown["status"]).lower() == FINISHED
+    match name:
+        case "status" if value == "stopped":
+            return is_idle or state is RunState.STOPPING
+        case "status":
+            return state in GOING_ON and not is_idle
+        case "config":
+            return state in GOING_ON and _describe(sorted(shown[name], key=_model), sorted(value, key=_model))
+        case "schedule":
+            return _describe(shown[name], value)
+        case _:
+            return name in shown and _plain(shown[name]) == _plain(value)
+
+
+def _describe(shown: Sequence[Mapping[str, Any]], described: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether these are the ones described, as far as they are."""
+    return len(shown) == len(described) and all(
+        _plain(one.get(name)) == _plain(value)
+        for one, other in zip(shown, described, strict=True)
         for name, value in other.items()
     )
+
+
+def _model(version: Mapping[str, Any]) -> str:
+    return str(version.get("model_id"))
+
+
+def _plain(value: object) -> object:
+    """A value as it is compared: services give texts back as numbers, and the other way round."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value)
 
 
 def _service_state(service: InferenceService, resource: Resource) -> RunState:

@@ -11,7 +11,9 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     checked_range,
     checked_segment,
     optional_text,
+    whole_number,
 )
+from airflow_provider_mlworkflows.clouds.values import as_float
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 Versions = Sequence[Mapping[str, Any]]
@@ -25,10 +27,13 @@ LONGEST_DESCRIPTION = 100
 WHOLE_WEIGHT = 100
 CUSTOM = "custom"
 LEAST_CPU = 0.01
+DEPLOY_TIMEOUT = "deploy_timeout_in_seconds"
+LONGEST_TIMEOUT = 7 * 24 * 3600
 
 _NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fff_-]{1,64}")
 _NOT_IN_DESCRIPTIONS = "&!'\"<>="
-_BASIC_TYPES = frozenset({"string", "number", "integer", "boolean"})
+_WHOLE_NUMBERS = frozenset({"instance_count", DEPLOY_TIMEOUT})
+_BASIC_TYPES = ("string", "number", "integer", "boolean")
 
 
 def checked_service_name(name: object) -> str:
@@ -117,13 +122,17 @@ def _weight(where: str, weight: object) -> int:
     )
 
 
-def _check_version(where: str, version: Mapping[str, Any]) -> None:
+def _check_version(where: str, version: dict[str, Any]) -> None:
+    """Check a model, and make numbers of texts that spell them."""
+    for name in _WHOLE_NUMBERS & version.keys():
+        version[name] = whole_number(version[name])
     for name in ("model_id", "specification"):
         _need_text(where, version, name)
     instances = version.get("instance_count")
     if instances is None:
         raise InvalidInputError(f"{where} has no instance_count; it needs one from 1 to {MOST_INSTANCES}.")
     checked_range(f"{where}.instance_count", instances, 1, MOST_INSTANCES)
+    checked_range(f"{where}.{DEPLOY_TIMEOUT}", version.get(DEPLOY_TIMEOUT), 1, LONGEST_TIMEOUT)
     _check_environment(f"{where}.envs", version.get("envs"))
     _check_custom_spec(where, version)
 
@@ -138,7 +147,7 @@ def _check_environment(where: str, environment: object) -> None:
         raise InvalidInputError(f"{where} should be a mapping of texts to texts, such as {{'load_epoch': '0'}}.")
 
 
-def _check_custom_spec(where: str, version: Mapping[str, Any]) -> None:
+def _check_custom_spec(where: str, version: dict[str, Any]) -> None:
     spec, custom = version.get("custom_spec"), version["specification"] == CUSTOM
     if custom != bool(spec):
         raise InvalidInputError(f"{where} needs a custom_spec if its specification is {CUSTOM!r}, and only then.")
@@ -146,7 +155,8 @@ def _check_custom_spec(where: str, version: Mapping[str, Any]) -> None:
         return
     if not isinstance(spec, Mapping):
         raise InvalidInputError(f"{where}.custom_spec should be a mapping, such as {{'cpu': 1.5, 'memory': 7500}}.")
-    memory, processors = spec.get("memory"), spec.get("cpu")
+    memory, processors = whole_number(spec.get("memory")), _number(spec.get("cpu"))
+    version["custom_spec"] = spec = {**spec, "memory": memory, "cpu": processors}
     if not _is_number(processors) or processors < LEAST_CPU:
         raise InvalidInputError(
             f"{where}.custom_spec has cpu {processors!r}; it needs a number of {LEAST_CPU} or more."
@@ -217,9 +227,10 @@ def checked_schedule(
         where = f"schedule[{number}]"
         checked_choice(f"{where}.type", stop.get("type", ""), (kind,))
         checked_choice(f"{where}.time_unit", stop.get("time_unit", ""), TIME_UNITS)
-        duration = stop.get("duration")
+        duration = whole_number(stop.get("duration"))
         if not isinstance(duration, int) or isinstance(duration, bool) or duration < 1:
             raise InvalidInputError(f"{where}.duration is {duration!r}; it should be a whole number of 1 or more.")
+        stop["duration"] = duration
     return stops
 
 
@@ -252,6 +263,14 @@ def _need_text(where: str, version: Mapping[str, Any], name: str) -> None:
     value = version.get(name)
     if not isinstance(value, str) or not value.strip():
         raise InvalidInputError(f"{where} has {name} {value!r}; it needs a text that is not empty.")
+
+
+def _number(value: object) -> object:
+    """The number that a text spells; anything else as it is."""
+    try:
+        return as_float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
