@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 LIFETIME = 900
 """Seconds that issued keys last; they are renewed when a quarter of it is left."""
-
-WORKERS: Mapping[Mode, int] = {"sync": 0, "deferrable": 2}
-"""Short-lived processes beside the one that waits: each asks for keys of its own."""
 
 OpenStage = Callable[[SignIn, Mode], Stage]
 
@@ -83,7 +80,7 @@ def test_a_run_is_started_watched_and_finished(open_stage: OpenStage, way: SignI
             _assert_discreet(stage)
             assert _refused(stage) == []
             if way.issued_by:
-                assert 0 <= len(_issued(stage, way)) - WORKERS[mode] - 1 <= 1
+                assert len(_issued(stage, way)) in (1, 2), "once, and again where the run outlives the first keys"
         finally:
             stage.forget_workflows()
     one, other = seen.values()
@@ -100,7 +97,7 @@ def test_keys_that_end_are_renewed_before(open_stage: OpenStage, way: SignIn, mo
         assert result.state == "success", stage.log
         assert stage.counts == Counts(starts=1)
         assert _refused(stage) == []
-        assert len(_issued(stage, way)) - WORKERS[mode] == 4, "2400 s are four times three quarters of 900 s"
+        assert len(_issued(stage, way)) == 4, "2400 s are four times three quarters of 900 s"
         assert REFUSED not in stage.log
         _assert_discreet(stage)
     finally:
@@ -118,7 +115,7 @@ def test_keys_that_end_too_early_are_replaced_at_once(open_stage: OpenStage, way
         assert result.state == "success", stage.log
         assert stage.counts == Counts(starts=1)
         assert [entry.code for entry in _refused(stage)] == ["InvalidSecurityToken.Expired"]
-        assert len(_issued(stage, way)) - WORKERS[mode] == 2
+        assert len(_issued(stage, way)) == 2
         assert REFUSED not in stage.log
         _assert_discreet(stage)
     finally:
