@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AlibabaAccount, BearerToken
-from airflow_provider_mlworkflows.clouds.http import Connectivity
+from airflow_provider_mlworkflows.clouds.http import Connectivity, proxy_secrets
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks import alibaba, base
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields
@@ -268,7 +268,9 @@ class TestSecrets:
         monkeypatch.setattr(base, "mask_secret", masked.append)
         give_out(monkeypatch, connection_of({**EVERYTHING_SECRET, **IN_EXTRA}, **fields))
         PaiFlowHook(CONN_ID).get_conn()
-        assert set(masked) == {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, EVERYTHING_SECRET["proxy"]}
+        inside = proxy_secrets(EVERYTHING_SECRET["proxy"])
+        assert inside[0] in EVERYTHING_SECRET["proxy"]
+        assert set(masked) == {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, EVERYTHING_SECRET["proxy"], *inside}
 
     def test_all_of_them_are_masked_in_event_loops(self, monkeypatch: pytest.MonkeyPatch) -> None:
         masked: list[str] = []

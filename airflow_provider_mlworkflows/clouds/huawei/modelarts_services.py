@@ -13,6 +13,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import (
     numbered_pages,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import Extra, body, query
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import with_environment
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import (
     INFER_TYPES,
     REAL_TIME,
@@ -206,7 +207,7 @@ def create_service(
         security_group_id=security_group_id,
         workspace_id=workspace_id,
     )
-    return Request("CreateService", "POST", SERVICES, CreatedService, body=fields)
+    return with_environment(Request("CreateService", "POST", SERVICES, CreatedService, body=fields), fields["config"])
 
 
 @operation
@@ -264,7 +265,7 @@ def update_service(
     )
     if not fields:
         raise InvalidInputError("Nothing is to be changed: give status, config, description or schedule.")
-    return Request(
+    request = Request(
         "UpdateService",
         "PUT",
         SERVICE,
@@ -273,6 +274,7 @@ def update_service(
         body=fields,
         safe_to_repeat=True,
     )
+    return with_environment(request, () if config is None else fields["config"])
 
 
 @operation
