@@ -12,13 +12,14 @@ import json
 import logging
 import os
 import ssl
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import monotonic
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -62,11 +63,15 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class WireReply:
-    """An answer as it came; header names in lower case."""
+    """An answer as it came; header names in lower case.
+
+    ``hidden`` is what a proxy on the way was sent and no text may show; the answer may be a page of that proxy.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     content: bytes = field(repr=False)
+    hidden: tuple[str, ...] = field(repr=False, default=())
 
     def json(self) -> Any:
         """The content as JSON.
@@ -101,6 +106,11 @@ class Connectivity:
         return self.verify, self.proxy, self.direct
 
     @property
+    def hidden(self) -> tuple[str, ...]:
+        """What no text may show of the proxy: its password, and the header that holds it."""
+        return proxy_secrets(self.proxy) if self.proxy else _secrets_of_environment()
+
+    @property
     def _timeout(self) -> httpx.Timeout:
         return httpx.Timeout(self.timeout, connect=min(self.timeout, CONNECT_TIMEOUT))
 
@@ -120,7 +130,7 @@ class Connectivity:
                     _check_in_time(deadline)
         except _NO_ANSWER as error:
             raise _no_answer(request, error) from _cause(error)
-        return _wire_reply(reply, b"".join(chunks))
+        return _wire_reply(reply, b"".join(chunks), self.hidden)
 
     def _options(self, request: WireRequest) -> dict[str, Any]:
         return {"headers": dict(request.headers), "content": request.content, "timeout": self._timeout}
@@ -172,7 +182,7 @@ class _LoopClients:
                         _check_in_time(deadline)
             except _NO_ANSWER as error:
                 raise _no_answer(request, error) from _cause(error)
-        return _wire_reply(reply, b"".join(chunks))
+        return _wire_reply(reply, b"".join(chunks), connectivity.hidden)
 
     def settle(self, task: asyncio.Task[WireReply]) -> None:
         self.pending.discard(task)
@@ -242,8 +252,24 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
-def _wire_reply(reply: httpx.Response, content: bytes) -> WireReply:
-    return WireReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, content)
+def _wire_reply(reply: httpx.Response, content: bytes, hidden: tuple[str, ...]) -> WireReply:
+    return WireReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, content, hidden)
+
+
+@cache
+def proxy_secrets(proxy: str) -> tuple[str, ...]:
+    """The password in a proxy's address, and what is made of it to be sent; nothing if there is none."""
+    try:
+        parts = urlsplit(proxy)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    except ValueError:
+        return ()
+    return (password, b64encode(f"{user}:{password}".encode()).decode()) if password else ()
+
+
+def _secrets_of_environment() -> tuple[str, ...]:
+    addresses = (os.environ.get(name, "") for each in PROXY_VARIABLES[:-1] for name in (each, each.lower()))
+    return tuple({secret for address in addresses for secret in proxy_secrets(address)})
 
 
 def _no_answer(request: WireRequest, error: Exception) -> MLWorkflowsError:

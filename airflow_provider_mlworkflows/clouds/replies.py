@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
+from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
 from airflow_provider_mlworkflows.exceptions import ApiError, MLWorkflowsError, TransportError, UnexpectedReplyError
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def read_reply(service: Service, request: Request[T], path: str, reply: WireRepl
                 advice=NOT_THE_SERVICE,
                 unreadable=f"it is not the promised {_reply_name(request)}: {_complaint(error)}",
             )
-    raise _api_error(service, request, path, reply, refusal, redact) from None
+    raise _api_error(
+        service, request, path, reply, refusal, lambda text: without_secrets(redact(text), reply.hidden)
+    ) from None
 
 
 def explained(

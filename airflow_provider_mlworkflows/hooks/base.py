@@ -18,6 +18,7 @@ from airflow.sdk.log import amask_secret, mask_secret
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS, Client, Patience
+from airflow_provider_mlworkflows.clouds.http import proxy_secrets
 from airflow_provider_mlworkflows.clouds.operation import Request, Session, Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -92,7 +93,9 @@ class ConnectionFields:
         """Everything that must not show in a log; Airflow masks only some of it by itself."""
         marked = (str(value) for name, value in self.extra.items() if _SECRET_NAME.search(name) and value)
         # Blanks around them are not sent, so a text may hold them without.
-        return tuple(filter(None, (secret.strip() for secret in (self.login or "", self.password or "", *marked))))
+        inside = proxy_secrets(str(self.extra.get("proxy") or ""))
+        secrets = (self.login or "", self.password or "", *marked, *inside)
+        return tuple(filter(None, (secret.strip() for secret in secrets)))
 
 
 _ENVIRONMENT = ConnectionFields("", extra={"auth_type": ENVIRONMENT_AUTH_TYPE})

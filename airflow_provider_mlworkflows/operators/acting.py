@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class RerunOperator(StartOperator):
     """Base of the operators that run a run again, within the same record.
 
-    The rerun is sent once however often the task is tried, and then followed as a start is.
+    An answered rerun is not sent again by a later attempt of the task, and is followed as a start is. If the answer was
+    lost, the rerun is sent again only if the run has shown no change for half a minute.
     """
 
     @property

@@ -26,8 +26,8 @@ class ModelArtsExecutionActionOperator(RerunOperator):
     """Stop an execution, or run it again within the same record (CreateWorkflowExecutionsActions).
 
     Returns the execution's id. ``stop`` succeeds once the execution is over, also if it was over already.
-    ``rerun`` follows the execution to its new end, as starting one does, and is sent once however often the
-    task is tried.
+    ``rerun`` follows the execution to its new end, as starting one does. Once answered it is not sent again by a later
+    attempt of the task; if its answer was lost, only if the execution has shown no change for half a minute.
 
     :param workflow_id: UUID of the workflow.
     :param execution_id: UUID of the execution.

@@ -131,8 +131,11 @@ class ObsStartWorkflowOperator(UnmarkedStartOperator):
 class ObsRestoreExecutionOperator(RerunOperator):
     """Let a failed execution go on where it failed, and follow it to its new end (restoreFailedWorkflowExecution).
 
-    Returns the execution's name. The call is sent once however often the task is tried. States that are over do
-    not run again.
+    Returns the execution's name. States that are over do not run again.
+
+    An answered call is not sent again by a later attempt of the task. Of a worker that dies within the call only its
+    intent is known: the next attempt looks for half a minute whether the execution has changed since, and if not
+    sends the call again. That the first one did not arrive, or will not take effect still, cannot be proven.
 
     :param graph_name: name of the workflow.
     :param execution_name: name of the execution.

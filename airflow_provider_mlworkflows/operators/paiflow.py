@@ -143,7 +143,8 @@ class PaiFlowStartPipelineOperator(StartOperator):
 class PaiFlowRerunOperator(RerunOperator):
     """Run the failed nodes of a run again, and follow the run to its new end (RerunPipelineRun).
 
-    Returns the run's id. The rerun is sent once however often the task is tried.
+    Returns the run's id. An answered rerun is not sent again by a later attempt of the task; one whose answer was lost
+    only if the run has shown no change for half a minute.
 
     :param run_id: the run.
     :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.

@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_receipts import CreatedExecution
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import discreet
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
@@ -27,7 +28,7 @@ from airflow_provider_mlworkflows.exceptions import (
     TransportError,
     UnexpectedReplyError,
 )
-from tests.clouds.support import FakeClock, ScriptedNetwork, json_reply, network
+from tests.clouds.support import FakeClock, RecordingApi, ScriptedNetwork, json_reply, network
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 KEY = AccessKey("AKEXAMPLE0001", "sk-do-not-tell", "st-do-not-tell")
@@ -256,6 +257,32 @@ class TestErrors:
         assert "t-do" not in str(caught.value)
         assert "sk%2D" not in str(caught.value)
         assert len(str(caught.value)) < 700
+
+    @pytest.mark.parametrize("variable", ["DB_PASSWORD", "api_key", "HF_TOKEN", "OBS_SK", "ClientSecret"])
+    @pytest.mark.parametrize("is_page", [True, False], ids=["page", "refusal"])
+    def test_no_secret_of_an_environment_in_an_error(
+        self, clock: FakeClock, blocking: bool, variable: str, is_page: bool
+    ) -> None:
+        value = "value-not-to-tell"
+        version = {"model_id": "m", "specification": "f", "instance_count": 1, "envs": {variable: value, "EPOCHS": "3"}}
+        text = f"envs {{'{variable}': '{value}', 'EPOCHS': '3'}} are not allowed"
+        reply = (
+            WireReply(400, {}, f"<html>{text}</html>".encode())
+            if is_page
+            else json_reply({"error_code": "ModelArts.3501", "error_msg": text}, status=400)
+        )
+        hook = RecordingApi()
+        for call in (
+            hook.create_service.steps("n", [version]),
+            hook.update_service.steps("s", config=[version]),
+        ):
+            request = next(call)
+            client = discreet(_client(network(reply), clock), request)
+            with pytest.raises(ApiError) as caught:
+                _send(client, request, blocking=blocking)
+            assert value not in str(caught.value)
+            assert value not in repr(request)
+            assert "'EPOCHS': '3'" in str(caught.value)
 
     def test_no_secret_in_a_field_of_an_error(self, clock: FakeClock, blocking: bool) -> None:
         reply = json_reply({"error_code": "sk-do-not-tell", "request_id": "st-do-not-tell"}, status=400)

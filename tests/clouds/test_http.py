@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import socket
 import ssl
 import struct
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +21,9 @@ from airflow_provider_mlworkflows.clouds.http import (
     close_clients,
     wait_for_pending,
 )
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, TransportError
+from airflow_provider_mlworkflows.clouds.operation import Request
+from airflow_provider_mlworkflows.clouds.replies import Refusal, Service, read_reply
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, TransportError, UnexpectedReplyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -470,3 +473,45 @@ def test_connections_are_not_shared_with_a_forked_process(monkeypatch: pytest.Mo
 
     assert used[0] is used[1]
     assert used[0] is not used[2]
+
+
+PROXY_PASSWORD = "pa@ss-do-not-tell"
+PROXY_BASIC = base64.b64encode(f"user:{PROXY_PASSWORD}".encode())
+"""What a proxy gets to see."""
+
+
+def _echo(connection: socket.socket, request: bytes) -> bool:
+    page = b"<html>Bad gateway. You sent %s with the password %s</html>" % (request, PROXY_PASSWORD.encode())
+    connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+    return True
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "async"])
+@pytest.mark.parametrize("by", ["connection", "environment"])
+def test_a_page_that_quotes_what_its_proxy_was_sent_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, blocking: bool, by: str
+) -> None:
+    def refuse(reply: WireReply) -> Refusal:
+        return Refusal(UnexpectedReplyError, text=reply.content.decode(), unreadable="it is a page")
+
+    with _server(_echo) as server:
+        proxy = server.url.replace("://", "://user:pa%40ss-do-not-tell@")
+        if by == "environment":
+            monkeypatch.setenv("http_proxy", proxy)
+        wire = Connectivity(proxy=proxy if by == "connection" else None)
+        reply = _transmit(wire, _post("http://service.invalid/"), blocking=blocking)
+        assert PROXY_BASIC in reply.content
+        for refusal in (refuse, lambda reply: None):
+            with pytest.raises(UnexpectedReplyError) as caught:
+                read_reply(
+                    Service("S", "http://service.invalid", refusal),
+                    Request("Do", "GET", "/", dict[str, Any]),
+                    "/",
+                    reply,
+                    str,
+                )
+            assert "begins" in str(caught.value)
+            assert PROXY_BASIC.decode() not in str(caught.value)
+            assert PROXY_PASSWORD not in str(caught.value)
+        assert PROXY_PASSWORD not in repr(reply)
+        http._client.cache_clear()

@@ -16,7 +16,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import Ways
 from airflow_provider_mlworkflows.clouds.alibaba.metadata import CredentialsUri, EcsRole
 from airflow_provider_mlworkflows.clouds.alibaba.profiles import Profile
 from airflow_provider_mlworkflows.clouds.alibaba.roles import OidcRole, RamRole
-from airflow_provider_mlworkflows.clouds.http import Connectivity
+from airflow_provider_mlworkflows.clouds.http import Connectivity, proxy_secrets
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks import alibaba_sources, base
@@ -410,7 +410,9 @@ class TestSecrets:
         monkeypatch.setattr(base, "mask_secret", masked.append)
         give_out(monkeypatch, connection_of({**EVERYTHING_SECRET, **IN_EXTRA}, **fields))
         PaiFlowHook(CONN_ID).get_conn()
-        assert set(masked) == {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, EVERYTHING_SECRET["proxy"]}
+        inside = proxy_secrets(EVERYTHING_SECRET["proxy"])
+        assert inside[0] in EVERYTHING_SECRET["proxy"]
+        assert set(masked) == {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, EVERYTHING_SECRET["proxy"], *inside}
 
     def test_paths_are_none_but_what_may_hold_one_is(self) -> None:
         extra = {"oidc_token_file": "/var/run/token", "credentials_uri": "http://x/?k=1", "external_id": "for us"}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mlworkflows.clouds.operation import Request
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 # Where an answer cannot be read, its beginning is quoted; it may be cut anywhere.
 _SECRET_TEXT = re.compile(r'("(?:app_secret|app_key)"\s*:\s*")[^"]*')
+_SECRET_VARIABLE = re.compile(r"token|secret|passw|credential|private|(access|api|auth)_?key|_(ak|sk)$", re.IGNORECASE)
+SHORTEST = 4
+"""Characters of a secret; less would be found in any text."""
 _SECRET_LIST = re.compile(r'("app_codes"\s*:\s*\[)[^\]]*')
 
 
@@ -33,6 +36,16 @@ class ConfidentialRequest(Request[T]):
 
     def __repr__(self) -> str:
         return f"<request {self.operation}>"
+
+
+def with_environment(request: Request[T], versions: Iterable[Mapping[str, Any]]) -> Request[T]:
+    """The request, confidential if the environment of a model holds variables that are secret by their name."""
+    variables = (pair for version in versions for pair in (version.get("envs") or {}).items())
+    secrets = tuple(value for name, value in variables if _SECRET_VARIABLE.search(name) and len(value) >= SHORTEST)
+    if not secrets:
+        return request
+    given = {each.name: getattr(request, each.name) for each in fields(request)}
+    return ConfidentialRequest(**given, secrets=secrets)
 
 
 def secrets_of(request: Request[Any]) -> tuple[str, ...]:

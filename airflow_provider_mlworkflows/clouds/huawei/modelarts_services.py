@@ -13,6 +13,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_paging import (
     numbered_pages,
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import IN_WORKSPACE, Extra, body, query
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_secrets import with_environment
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_service_inputs import (
     INFER_TYPES,
     REAL_TIME,
@@ -207,7 +208,8 @@ def create_service(
         security_group_id=security_group_id,
         workspace_id=workspace_id,
     )
-    return Request("CreateService", "POST", SERVICES, CreatedService, body=fields, account_fields=IN_WORKSPACE)
+    request = Request("CreateService", "POST", SERVICES, CreatedService, body=fields, account_fields=IN_WORKSPACE)
+    return with_environment(request, fields["config"])
 
 
 @operation
@@ -265,7 +267,7 @@ def update_service(
     )
     if not fields:
         raise InvalidInputError("Nothing is to be changed: give status, config, description or schedule.")
-    return Request(
+    request = Request(
         "UpdateService",
         "PUT",
         SERVICE,
@@ -274,6 +276,7 @@ def update_service(
         body=fields,
         safe_to_repeat=True,
     )
+    return with_environment(request, () if config is None else fields["config"])
 
 
 @operation
