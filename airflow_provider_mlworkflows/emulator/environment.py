@@ -54,6 +54,8 @@ def connections(
                 "region": alibaba_region,
                 "workspace_id": workspace_id,
                 "paiflow_endpoint": base,
+                "sts_endpoint": base,
+                "metadata_endpoint": base,
             },
         },
     }

@@ -406,6 +406,7 @@ class TestEnvironment:
             "(6) credentials URI: ",
         ):
             assert words in message
+        assert message.count("There are no") == 1
         assert desk.asked() == [TOKEN_PATH], "one short look for a metadata service"
 
     def test_what_is_switched_off_is_said_and_not_asked(self, variables: Variables) -> None:

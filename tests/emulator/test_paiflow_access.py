@@ -229,6 +229,6 @@ def test_connection_leads_to_a_running_emulator(emu: Emulator) -> None:
     assert json.loads(json.dumps(connection)) == connection
     assert connection["conn_type"] == "alibaba_mlworkflows"
     extra = connection["extra"]
-    assert set(extra) == {"region", "workspace_id", "paiflow_endpoint"}
+    assert set(extra) == {"region", "workspace_id", "paiflow_endpoint", "sts_endpoint", "metadata_endpoint"}
     with PaiCaller(extra["paiflow_endpoint"], connection["login"], connection["password"]) as caller:
         assert caller.runs(WorkspaceId=extra["workspace_id"]).is_success

@@ -10,10 +10,16 @@ from urllib.parse import quote, urlsplit
 import pytest
 from airflow.sdk import Connection
 
-from airflow_provider_mlworkflows.clouds.alibaba.credentials import AlibabaAccount, BearerToken
+from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey, AlibabaAccount, BearerToken
+from airflow_provider_mlworkflows.clouds.alibaba.environment import Environment
+from airflow_provider_mlworkflows.clouds.alibaba.issuing import Ways
+from airflow_provider_mlworkflows.clouds.alibaba.metadata import CredentialsUri, EcsRole
+from airflow_provider_mlworkflows.clouds.alibaba.profiles import Profile
+from airflow_provider_mlworkflows.clouds.alibaba.roles import OidcRole, RamRole
 from airflow_provider_mlworkflows.clouds.http import Connectivity
+from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
-from airflow_provider_mlworkflows.hooks import alibaba, base
+from airflow_provider_mlworkflows.hooks import alibaba_sources, base
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields
 from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
 from tests.clouds.support import json_reply, network
@@ -148,6 +154,123 @@ class TestCredentials:
         assert f"Credential={ACCESS_KEY}," in request.headers["Authorization"]
 
 
+ROLE_ARN = "acs:ram::1483920175630284:role/ml"
+PROVIDER_ARN = "acs:ram::1483920175630284:oidc-provider/ack"
+NO_KEY: dict[str, Any] = {"login": None, "password": None}
+ROLE = {"role_arn": ROLE_ARN, "role_session_name": "nightly", "role_session_expiration": "900", "policy": "{}"}
+ROLE_MADE: dict[str, Any] = {"role_arn": ROLE_ARN, "session_name": "nightly", "seconds": 900, "policy": "{}"}
+STS = "https://sts.cn-hangzhou.aliyuncs.com"
+NEAR = Connectivity(timeout=3.0)
+
+
+def issuer_of(extra: dict[str, Any], **fields: Any) -> Any:
+    """Whoever issues the keys of a connection: the same object that shares them with all equal ones."""
+    made: list[Any] = []
+
+    def remember(issuer: Any, clock: Any) -> Fixed[AccessKey]:
+        made.append(issuer)
+        return Fixed(AccessKey("", ""))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alibaba_sources, "renewable", remember)
+        client_of(connection_of({**HERE, **extra}, **fields))
+    (issuer,) = made
+    return issuer
+
+
+class TestIssued:
+    WAYS = Ways(STS, "http://100.100.100.200", NEAR)
+
+    @pytest.mark.parametrize("auth_type", ["ram_role_arn", "RAM_ROLE_ARN", "RamRoleArn", " ram-role-arn "])
+    def test_a_role(self, auth_type: str) -> None:
+        made = issuer_of({"auth_type": auth_type, **ROLE, "external_id": "x", "security_token": SECURITY_TOKEN})
+        key = AccessKey(ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN)
+        assert made == RamRole(key, **ROLE_MADE, external_id="x", ways=self.WAYS)
+
+    def test_a_role_with_usual_settings(self) -> None:
+        made = issuer_of({"auth_type": "ram_role_arn", "role_arn": ROLE_ARN, **IN_EXTRA}, **NO_KEY)
+        assert made == RamRole(AccessKey(ACCESS_KEY, SECRET_KEY), ROLE_ARN, ways=self.WAYS)
+        assert (made.session_name, made.seconds) == ("airflow-mlworkflows", 3600)
+
+    @pytest.mark.parametrize("auth_type", ["oidc_role_arn", "OIDC_ROLE_ARN", "OIDC"])
+    def test_a_role_by_oidc(self, auth_type: str) -> None:
+        told = {"oidc_provider_arn": PROVIDER_ARN, "oidc_token_file": "/var/run/token"}
+        made = issuer_of({"auth_type": auth_type, **ROLE, **told}, **NO_KEY)
+        assert made == OidcRole(provider_arn=PROVIDER_ARN, token_file="/var/run/token", **ROLE_MADE, ways=self.WAYS)
+
+    def test_a_role_by_oidc_that_the_environment_tells(self) -> None:
+        assert issuer_of({"auth_type": "oidc_role_arn"}, **NO_KEY) == OidcRole(ways=self.WAYS)
+
+    @pytest.mark.parametrize("disabled", [True, "true", "1"])
+    def test_the_role_of_a_machine(self, disabled: object) -> None:
+        assert issuer_of({"auth_type": "ECS_RAM_ROLE"}, **NO_KEY) == EcsRole()
+        extra = {"role_name": "own", "disable_imds_v1": disabled, "metadata_endpoint": "http://127.0.0.1:80/"}
+        made = issuer_of({"auth_type": "ecs_ram_role", **extra}, **NO_KEY)
+        assert made == EcsRole("own", hardened=True, endpoint="http://127.0.0.1:80")
+
+    def test_a_uri(self) -> None:
+        assert issuer_of({"auth_type": "CREDENTIALS_URI"}, **NO_KEY) == CredentialsUri()
+        made = issuer_of({"auth_type": "credentials_uri", "credentials_uri": "http://x/", "verify": False}, **NO_KEY)
+        assert made == CredentialsUri("http://x/", verify=False)
+
+    def test_a_profile(self) -> None:
+        assert issuer_of({"auth_type": "profile"}, **NO_KEY) == Profile(ways=self.WAYS)
+        made = issuer_of({"auth_type": "Profile", "profile": "team", "profile_file": "/x.ini"}, **NO_KEY)
+        assert made == Profile("team", "/x.ini", self.WAYS)
+
+    def test_the_environment(self) -> None:
+        assert issuer_of({"auth_type": "default"}, **NO_KEY) == Environment(self.WAYS)
+
+    @pytest.mark.parametrize(
+        ("extra", "sts"),
+        [
+            ({}, STS),
+            ({"network": "vpc"}, "https://sts-vpc.cn-hangzhou.aliyuncs.com"),
+            ({"region": "", "endpoint": "http://x"}, "https://sts.aliyuncs.com"),
+            ({"network": "vpc", "sts_endpoint": "http://127.0.0.1:8480"}, "http://127.0.0.1:8480"),
+        ],
+    )
+    def test_sts_is_asked_in_the_region(self, extra: dict[str, str], sts: str) -> None:
+        assert issuer_of({"auth_type": "default", **extra}, **NO_KEY).ways.sts == sts
+
+    def test_sts_is_asked_in_the_region_of_the_argument(self) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            made: list[Any] = []
+            patch.setattr(alibaba_sources, "renewable", lambda issuer, clock: made.append(issuer))
+            client_of(connection_of({**HERE, "auth_type": "default"}, **NO_KEY), region="cn-beijing")
+        assert made[0].ways.sts == "https://sts.cn-beijing.aliyuncs.com"
+
+    def test_sts_is_reached_as_the_service_is(self) -> None:
+        how = {"verify": "false", "proxy": "http://proxy.example.com:3128", "timeout": 60}
+        made = issuer_of({"auth_type": "default", **how}, **NO_KEY)
+        assert made.ways.connectivity == Connectivity(False, "http://proxy.example.com:3128", 3.0)
+
+    def test_equal_connections_share_their_keys(self) -> None:
+        extra = {**HERE, "auth_type": "ecs_ram_role"}
+        sources = [client_of(connection_of(extra, **NO_KEY)).account for _ in range(2)]
+        one, other = (account.source for account in sources if isinstance(account, AlibabaAccount))
+        assert one is other
+
+    def test_without_a_connection_it_is_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", ACCESS_KEY)
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET_KEY)
+        hook = PaiFlowHook(None, region="cn-shanghai", workspace_id="7")
+        wire = network(json_reply({"PipelineRuns": [], "TotalCount": 3}))
+        hook.client.connectivity = wire
+        hook.list_pipeline_runs()
+        assert wire.sent[0].url == "https://paiflow.cn-shanghai.aliyuncs.com/api/v1/pipelineruns?WorkspaceId=7"
+        assert f"Credential={ACCESS_KEY}," in wire.sent[0].headers["Authorization"]
+
+    def test_without_a_connection_the_region_has_to_be_told(self) -> None:
+        with pytest.raises(ConfigurationError, match="The environment, used for want of a connection, has no region"):
+            _ = PaiFlowHook(None).client
+
+    def test_a_connection_of_airflows_own_provider_can_have_them_too(self) -> None:
+        extra = {**IN_EXTRA, "auth_type": "RAM_ROLE_ARN", "role_arn": ROLE_ARN, "bucket": "for-others"}
+        made = issuer_of(extra, conn_type="alibaba_cloud", **NO_KEY)
+        assert made == RamRole(AccessKey(ACCESS_KEY, SECRET_KEY), ROLE_ARN, ways=self.WAYS)
+
+
 class TestAddresses:
     @pytest.mark.parametrize(
         ("extra", "address"),
@@ -174,7 +297,7 @@ class TestAddresses:
         assert client_of(connection_of(extra), timeout=2.0).connectivity.timeout == 2.0
 
     def test_blank_is_unset(self) -> None:
-        blank = dict.fromkeys(alibaba.AlibabaExtra.model_fields, "  ")
+        blank = dict.fromkeys(alibaba_sources.AlibabaExtra.model_fields, "  ")
         client = client_of(connection_of({**blank, **HERE, "timeout": None}))
         assert client.service.endpoint == "https://paiflow.cn-hangzhou.aliyuncs.com"
         assert client.connectivity == Connectivity(True, None, 30.0)
@@ -194,6 +317,23 @@ class TestRefusals:
             ({**HERE, "auth_type": "ak", "bearer_token": BEARER_TOKEN}, {}, ["Set auth_type to bearer"]),
             ({**HERE, "bearer_token": BEARER_TOKEN, "security_token": SECURITY_TOKEN}, {}, ["security_token", "sts"]),
             ({**HERE, "auth_type": "rsa_key_pair"}, {}, ["'auth_type'", "'ak'", "'ram_role_arn'", "'default'"]),
+            ({**HERE, "auth_type": "ram_role_arn"}, {}, ["auth_type ram_role_arn but no role_arn"]),
+            ({**HERE, "auth_type": "ram_role_arn", "role_arn": ROLE_ARN}, NO_KEY, ["lacks an access key", "login"]),
+            ({**HERE, "role_arn": ROLE_ARN}, {}, ["role_arn", "auth_type ak", "ram_role_arn or oidc_role_arn"]),
+            ({**HERE, "role_name": "x"}, {}, ["role_name", "auth_type ak", "Set auth_type to ecs_ram_role"]),
+            ({**HERE, "auth_type": "default", "profile": "x"}, NO_KEY, ["profile", "auth_type default", "to profile"]),
+            ({**HERE, "auth_type": "profile", "external_id": "x"}, NO_KEY, ["external_id", "auth_type profile"]),
+            (
+                {**HERE, "auth_type": "ecs_ram_role", "role_arn": ROLE_ARN, "credentials_uri": "http://x"},
+                NO_KEY,
+                ["role_arn and credentials_uri", "auth_type ecs_ram_role", "Remove them"],
+            ),
+            ({**HERE, "auth_type": "oidc_role_arn"}, {}, ["an access key", "auth_type oidc_role_arn", "login"]),
+            ({**HERE, "auth_type": "ecs_ram_role", **IN_EXTRA}, NO_KEY, ["an access key", "access_key_id"]),
+            ({**HERE, "role_arn": "ml"}, {}, ["'role_arn'", "acs:ram::"]),
+            ({**HERE, "role_session_name": "a b"}, {}, ["'role_session_name'", "letters"]),
+            ({**HERE, "role_session_expiration": 899}, {}, ["'role_session_expiration'", "900"]),
+            ({**HERE, "role_session_expiration": "an hour"}, {}, ["'role_session_expiration'", "integer"]),
             ({**HERE, "network": "internal"}, {}, ["'network'", "'vpc'"]),
             ({**HERE, **IN_EXTRA}, {"login": "another"}, ["one access key in login"]),
             ({**HERE, **IN_EXTRA}, {"password": "another"}, ["one secret in password"]),
@@ -208,7 +348,7 @@ class TestRefusals:
         message = refusal(extra, **fields)
         assert [word for word in words if word not in message] == []
 
-    @pytest.mark.parametrize("name", ["endpoint", "paiflow_endpoint", "sts_endpoint"])
+    @pytest.mark.parametrize("name", ["endpoint", "paiflow_endpoint", "sts_endpoint", "metadata_endpoint"])
     @pytest.mark.parametrize("address", ["paiflow.example.com", "ftp://x", f"https://user:{SECRET_KEY}@x.example.com"])
     def test_an_endpoint_that_is_no_address(self, name: str, address: str) -> None:
         assert repr(name) in refusal({**HERE, name: address})
@@ -216,7 +356,7 @@ class TestRefusals:
     def test_an_argument_is_checked_as_the_connection_is(self) -> None:
         assert "region" in refusal({}, options={"region": "elsewhere.example.com#"})
 
-    @pytest.mark.parametrize("name", [*alibaba.AlibabaExtra.model_fields])
+    @pytest.mark.parametrize("name", [*alibaba_sources.AlibabaExtra.model_fields])
     @pytest.mark.parametrize("wrap", [lambda s: [s], lambda s: {"x": s}, lambda s: f" ://{s}"])
     def test_no_field_repeats_what_it_was_given(self, name: str, wrap: Any) -> None:
         error = error_of({**HERE, name: wrap(SECRET_KEY)})
@@ -250,7 +390,9 @@ class TestSecrets:
         fields = ConnectionFields.of(connection_of({**EVERYTHING_SECRET, **IN_EXTRA}))
         client = hook.client_for(fields)
         hook.__dict__["client"] = client
-        extra = alibaba.AlibabaExtra.model_validate({**EVERYTHING_SECRET, **IN_EXTRA, "bearer_token": BEARER_TOKEN})
+        extra = alibaba_sources.AlibabaExtra.model_validate(
+            {**EVERYTHING_SECRET, **IN_EXTRA, "bearer_token": BEARER_TOKEN}
+        )
         account = client.account
         assert isinstance(account, AlibabaAccount)
         seen: list[object] = [
@@ -269,6 +411,11 @@ class TestSecrets:
         give_out(monkeypatch, connection_of({**EVERYTHING_SECRET, **IN_EXTRA}, **fields))
         PaiFlowHook(CONN_ID).get_conn()
         assert set(masked) == {ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN, EVERYTHING_SECRET["proxy"]}
+
+    def test_paths_are_none_but_what_may_hold_one_is(self) -> None:
+        extra = {"oidc_token_file": "/var/run/token", "credentials_uri": "http://x/?k=1", "external_id": "for us"}
+        fields = ConnectionFields.of(connection_of(extra, **NO_KEY))
+        assert set(fields.secrets) == {"http://x/?k=1", "for us"}
 
     def test_all_of_them_are_masked_in_event_loops(self, monkeypatch: pytest.MonkeyPatch) -> None:
         masked: list[str] = []

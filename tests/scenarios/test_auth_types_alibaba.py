@@ -50,8 +50,7 @@ def open_stage(around: Surroundings, clock: ScriptedClock) -> OpenStage:  # noqa
         (conn_id, usual), *_ = stage.service.connections().items()
         fields = dict(way.fields(around))
         keys = {name: fields.pop(name) for name in ("login", "password")}
-        url = around.emulator.url
-        extra: dict[str, Any] = {**usual["extra"], "sts_endpoint": url, "metadata_endpoint": url, **fields}
+        extra: dict[str, Any] = {**usual["extra"], **fields}
         stage.airflow.set_connection(conn_id, {**usual, **keys, "extra": extra})
         return stage
 
@@ -157,8 +156,11 @@ def test_an_issuer_that_is_away_while_keys_are_good_is_not_missed(open_stage: Op
     way = ISSUED["oidc_role_arn"]
     stage = open_stage(way, mode)
     stage.plan(*chain(("train", completes(1200))))
-    rule = FaultRule(action="status", status=503, operation=way.issued_by, times=None)
-    stage.at(600, lambda: stage.emulator.faults.add(rule))
+
+    def begins() -> None:
+        stage.emulator.faults.add(FaultRule(action="status", status=503, operation=way.issued_by, times=None))
+
+    stage.at(600, begins)
     stage.at(800, stage.emulator.faults.clear)
     try:
         result = stage.attempt(stage.starter())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey
 from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
+    NONE,
     PREFIX,
     USUAL_WAYS,
     Given,
@@ -106,7 +107,7 @@ class Environment:
             except MLWorkflowsError as error:
                 if place.title != ECS and not isinstance(error, ConfigurationError):
                     raise
-                passed.append(f"{place.title}: {error}")
+                passed.append(f"{place.title}: {str(error).removeprefix(NONE)}")
             else:
                 log.info("Credentials come from the %s.", place.title)
                 self._found[:] = [place]

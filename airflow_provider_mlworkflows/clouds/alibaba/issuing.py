@@ -38,6 +38,8 @@ T = TypeVar("T")
 STS = "https://sts.aliyuncs.com"
 METADATA = "http://100.100.100.200"
 PATIENCE = Patience(attempts=3)
+NONE = "There are no credentials. "
+"""How a failure to get any begins."""
 PREFIX = "ALIBABA_CLOUD_"
 
 _NAMED_SECRET = re.compile(
@@ -142,11 +144,11 @@ def reported(issuing: Exchange[T]) -> Exchange[T]:
             str(error), operation=error.operation, status=error.status, code=error.code, request_id=error.request_id
         ) from None
     except (NotFoundError, BadRequestError) as error:
-        raise ConfigurationError(f"There are no credentials. {error}") from None
+        raise ConfigurationError(f"{NONE}{error}") from None
     except (TransportError, ApiError) as error:
         if not is_transient(error):
             raise
-        raise TransportError(f"There are no credentials. {error}", may_have_taken_effect=False) from error.__cause__
+        raise TransportError(f"{NONE}{error}", may_have_taken_effect=False) from error.__cause__
 
 
 def variable(name: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey
-from airflow_provider_mlworkflows.clouds.alibaba.issuing import PREFIX, USUAL_WAYS, Given, Ways, variable
+from airflow_provider_mlworkflows.clouds.alibaba.issuing import NONE, PREFIX, USUAL_WAYS, Given, Ways, variable
 from airflow_provider_mlworkflows.clouds.alibaba.metadata import EcsRole
 from airflow_provider_mlworkflows.clouds.alibaba.roles import (
     SESSION_NAME,
@@ -83,10 +83,7 @@ class Profile:
                 continue
             described = _Described.of(path, text, self.name or variable("PROFILE"))
             return (yield from described.issuer(self.ways).issue(clock))
-        raise ConfigurationError(
-            f"There is no profile to take credentials from. {' '.join(missing)} Set profile_file or "
-            f"{PREFIX}CREDENTIALS_FILE."
-        )
+        raise ConfigurationError(f"{NONE}{' '.join(missing)} Set profile_file or {PREFIX}CREDENTIALS_FILE.")
 
 
 @dataclass(frozen=True, slots=True)
