@@ -144,22 +144,26 @@ def _another(error: MLWorkflowsError) -> MLWorkflowsError:
     return copied
 
 
-class Identity(Protocol):
+class Signer(Protocol):
     """Whoever makes a call."""
 
     @property
     def path_params(self) -> Mapping[str, str]:
         """What a request takes from the account, such as ``project_id`` in its path."""
 
-    @property
-    def name(self) -> str:
-        """What to call it in front of people: the kind of its credentials, and the beginning of a key's id."""
-
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with its credentials added, signed at ``now``."""
 
     def redact(self, text: str) -> str:
-        """The text without anything secret that the identity knows."""
+        """The text without anything secret that the signer knows."""
+
+
+class Identity(Signer, Protocol):
+    """Whoever makes the calls of an account."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in front of people: the kind of its credentials, and the beginning of a key's id."""
 
 
 class Account(Protocol):
@@ -301,12 +305,12 @@ class Client:
 def exchange(
     service: Service,
     request: Request[T],
-    identity: Identity,
+    identity: Signer,
     patience: Patience,
     clock: Clock,
     connectivity: Connectivity | None = None,
 ) -> Exchange[T]:
-    """Send one request as one identity, again where that is safe, until it is answered or hopeless.
+    """Send one request in one name, again where that is safe, until it is answered or hopeless.
 
     :param connectivity: how to reach the service; None for the way of the client that runs this flow.
     """
@@ -334,7 +338,7 @@ def exchange(
         attempt += 1
 
 
-def _address(service: Service, request: Request[Any], identity: Identity) -> WireRequest:
+def _address(service: Service, request: Request[Any], identity: Signer) -> WireRequest:
     query = request.url_query()
     url = service.url(request.url_path(identity.path_params), request.host_label) + (f"?{query}" if query else "")
     headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
