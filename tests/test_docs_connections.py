@@ -205,7 +205,9 @@ class Stage:
         """A snippet with the emulator's values in place of the reader's."""
         is_uri = "--conn-uri" in text
         for name, value in sorted(self.values.items(), key=lambda pair: -len(pair[0])):
-            text = text.replace(*(quote(each, safe="") for each in (name, value))) if is_uri else text.replace(name, value)
+            text = (
+                text.replace(*(quote(each, safe="") for each in (name, value))) if is_uri else text.replace(name, value)
+            )
         assert "YOUR_" not in text, "what is this to be replaced by?"
         return text
 
@@ -305,7 +307,9 @@ def exported(code: str) -> dict[str, str]:
 
 
 def sh(script: str) -> list[str]:
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]})
+    done = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
+    )
     return done.stdout.split("\0")[:-1]
 
 
@@ -357,9 +361,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def stage(
-    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_db: None
-) -> Iterator[Stage]:
+def stage(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_db: None) -> Iterator[Stage]:
     """A stage without any credentials around it."""
     for name in os.environ:
         if FOUND_AROUND.search(name):
@@ -453,7 +455,9 @@ def type_of(annotation: object) -> str:
 
 @pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.conn_type)
 def test_table_of_extras_is_what_a_connection_may_hold(cloud: Cloud) -> None:
-    _, *rows = (row.split(" | ") for row in ROW.findall(chapter(f"Extras on {cloud.title}", level=3).replace("| |", "|  |")))
+    _, *rows = (
+        row.split(" | ") for row in ROW.findall(chapter(f"Extras on {cloud.title}", level=3).replace("| |", "|  |"))
+    )
     shown = {name.strip("`"): (kind, default) for name, kind, default, _ in rows}
     hints = get_type_hints(cloud.extra, include_extras=True)
     assert set(shown) == set(cloud.extra.model_fields)
