@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from airflow_provider_mlworkflows.clouds.client import REFUSAL_REMEMBERED, Cell, Exchange, Lookup
 from airflow_provider_mlworkflows.clouds.http import Connectivity
-from airflow_provider_mlworkflows.exceptions import AuthenticationError, MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    MLWorkflowsError,
+    NotFoundError,
+    PermissionDeniedError,
+    TransportError,
+    is_transient,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -106,6 +116,34 @@ def used(source: Source[C], use: Callable[[C], Exchange[T]]) -> Exchange[T]:
     return (yield from use(others))
 
 
+NONE = "There are no credentials. "
+
+
+def reported(issuing: Exchange[T], lack: str = NONE) -> Exchange[T]:
+    """A flow on which a call depends, whose failures are not those of the call.
+
+    The call has not been sent: nothing it asks for is missing or forbidden, and it had no effect.
+
+    :param lack: what the call lacks, to begin messages with.
+    :raises AuthenticationError: if somebody may not have what the flow asks for.
+    :raises ConfigurationError: if no sense can be made of what it asks for.
+    :raises TransportError: if there may well be an answer later.
+    """
+    try:
+        return (yield from issuing)
+    except PermissionDeniedError as error:
+        raise AuthenticationError(
+            str(error), operation=error.operation, status=error.status, code=error.code, request_id=error.request_id
+        ) from None
+    except (NotFoundError, BadRequestError) as error:
+        raise ConfigurationError(lack + str(error).removeprefix(lack)) from None
+    except (TransportError, ApiError) as error:
+        if not is_transient(error):
+            raise
+        told = lack + str(error).removeprefix(lack)
+        raise TransportError(told, may_have_taken_effect=False) from error.__cause__
+
+
 class Issuer(Protocol[C_co]):
     """Whoever issues credentials. Equal issuers issue the same ones; the repr of one shows no secret."""
 
@@ -167,7 +205,7 @@ class Renewable(Generic[C]):
     def _issued_or_spare(self) -> Exchange[Issued[C]]:
         spare = self._spare
         try:
-            return (yield from self._issue())
+            return (yield from reported(self._issue()))
         except MLWorkflowsError as error:
             now = self._clock.time()
             if spare is None or spare.ends_at <= now:

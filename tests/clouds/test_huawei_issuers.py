@@ -20,7 +20,6 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     ConfigurationError,
     MLWorkflowsError,
-    PermissionDeniedError,
     ServerError,
     TransportError,
     UnexpectedReplyError,
@@ -203,7 +202,7 @@ class TestAgency:
         assert office.run(source.current()) == KEY
         assert [sent.headers.get("X-Auth-Token") for sent in wire.sent] == [None, TOKEN, TOKEN, None, "another"]
 
-    @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDeniedError)])
+    @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, AuthenticationError)])
     def test_a_refusal_is_remembered(
         self, office: Office, clock: FakeClock, status: int, kind: type[MLWorkflowsError]
     ) -> None:

@@ -12,12 +12,16 @@ import pytest
 from airflow_provider_mlworkflows.clouds.client import Client, Exchange, FileText, Through
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
 from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply, WireRequest
-from airflow_provider_mlworkflows.clouds.issued import Fixed, Issued, Renewable, renewable
+from airflow_provider_mlworkflows.clouds.issued import Fixed, Issued, Renewable, renewable, reported
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
+    BadRequestError,
     ConfigurationError,
     MLWorkflowsError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
     TransportError,
 )
 from tests.clouds.support import FakeClock, json_reply
@@ -242,3 +246,35 @@ class TestFile:
             file.write_bytes(content)
         with pytest.raises(ConfigurationError, match=f"The token file .*{reason}"):
             run(self._read(str(file)))
+
+
+class TestFailuresOfIssuers:
+    @pytest.mark.parametrize(
+        ("error", "kind", "text"),
+        [
+            (NotFoundError("no such role", operation="Issue"), ConfigurationError, "There are no credentials. no such"),
+            (BadRequestError("bad", operation="Issue"), ConfigurationError, "There are no credentials. bad"),
+            (PermissionDeniedError("may not", operation="Issue"), AuthenticationError, "may not"),
+            (AuthenticationError("no", operation="Issue"), AuthenticationError, "no"),
+            (ServerError("down", operation="Issue"), TransportError, "There are no credentials. down"),
+            (TransportError("lost", may_have_taken_effect=True), TransportError, "There are no credentials. lost"),
+        ],
+    )
+    def test_are_not_those_of_the_call_that_needs_credentials(
+        self, clock: FakeClock, run: Run, error: MLWorkflowsError, kind: type[MLWorkflowsError], text: str
+    ) -> None:
+        office = _Office(clock)
+        office.errors = [error]
+        with pytest.raises(MLWorkflowsError) as caught:
+            run(office.renewable.current())
+        assert type(caught.value) is kind
+        assert str(caught.value).startswith(text)
+        assert not getattr(caught.value, "may_have_taken_effect", False)
+
+    def test_are_told_once_however_many_pass_them_on(self, run: Run) -> None:
+        def failing() -> Exchange[Any]:
+            yield from ()
+            raise NotFoundError("no such role", operation="Issue")
+
+        with pytest.raises(ConfigurationError, match=r"^There are no credentials\. no such role$"):
+            run(reported(reported(failing())))

@@ -76,7 +76,7 @@ def _refused(setting: Setting) -> list[str | None]:
     return [entry.operation for entry in setting.emulator.journal.entries if entry.status in (401, 403)]
 
 
-@pytest.mark.parametrize(("auth", "service"), _cases(AUTH_TYPES))
+@pytest.mark.parametrize(("auth", "service"), list(_cases(AUTH_TYPES)))
 def test_run_is_followed_to_its_end(auth: AuthType, setting: Setting) -> None:
     auth.connect(setting)
     _succeeds(setting, 240)
@@ -84,7 +84,7 @@ def test_run_is_followed_to_its_end(auth: AuthType, setting: Setting) -> None:
     assert _refused(setting) == []
 
 
-@pytest.mark.parametrize(("auth", "service"), _cases(each for each in AUTH_TYPES if each.short_lived))
+@pytest.mark.parametrize(("auth", "service"), list(_cases(each for each in AUTH_TYPES if each.short_lived)))
 def test_credentials_are_renewed_before_they_end(auth: AuthType, setting: Setting) -> None:
     auth.connect(setting)
     setting.emulator.switches.update(auth.short_lived, setting.emulator.lock)
@@ -94,7 +94,7 @@ def test_credentials_are_renewed_before_they_end(auth: AuthType, setting: Settin
     assert _refused(setting) == []
 
 
-@pytest.mark.parametrize(("auth", "service"), _cases(each for each in AUTH_TYPES if each.issued_by))
+@pytest.mark.parametrize(("auth", "service"), list(_cases(each for each in AUTH_TYPES if each.issued_by)))
 def test_credentials_that_are_withdrawn_are_replaced_at_once(auth: AuthType, setting: Setting) -> None:
     auth.connect(setting)
     setting.begin()

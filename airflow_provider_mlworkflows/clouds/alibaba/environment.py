@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey
 from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
-    NONE,
     PREFIX,
     USUAL_WAYS,
     Given,
@@ -20,6 +19,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
 from airflow_provider_mlworkflows.clouds.alibaba.metadata import CredentialsUri, EcsRole
 from airflow_provider_mlworkflows.clouds.alibaba.profiles import INI_FILE, JSON_FILE, Profile
 from airflow_provider_mlworkflows.clouds.alibaba.roles import OidcRole
+from airflow_provider_mlworkflows.clouds.issued import NONE
 from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError
 
 if TYPE_CHECKING:

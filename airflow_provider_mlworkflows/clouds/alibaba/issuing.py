@@ -15,16 +15,6 @@ from airflow_provider_mlworkflows.clouds.client import Patience
 from airflow_provider_mlworkflows.clouds.issued import ISSUER, Issued
 from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
 from airflow_provider_mlworkflows.clouds.values import time_in
-from airflow_provider_mlworkflows.exceptions import (
-    ApiError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    TransportError,
-    is_transient,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +28,6 @@ T = TypeVar("T")
 STS = "https://sts.aliyuncs.com"
 METADATA = "http://100.100.100.200"
 PATIENCE = Patience(attempts=3)
-NONE = "There are no credentials. "
 """How a failure to get any begins."""
 PREFIX = "ALIBABA_CLOUD_"
 
@@ -126,29 +115,6 @@ class Holder(AlibabaIdentity):
 def without_named_secrets(text: str) -> str:
     """The text with every value masked whose name says that it is part of an access key."""
     return _NAMED_SECRET.sub(r"\1***", text)
-
-
-def reported(issuing: Exchange[T]) -> Exchange[T]:
-    """An issuer's flow, whose failures are those of the credentials, not of the call that needs them.
-
-    Such a call has not been sent: nothing it asks for is missing or forbidden, and it had no effect.
-
-    :raises AuthenticationError: if the issuer refuses the caller.
-    :raises ConfigurationError: if the issuer cannot make sense of what it was asked.
-    :raises TransportError: if the issuer may well answer later.
-    """
-    try:
-        return (yield from issuing)
-    except PermissionDeniedError as error:
-        raise AuthenticationError(
-            str(error), operation=error.operation, status=error.status, code=error.code, request_id=error.request_id
-        ) from None
-    except (NotFoundError, BadRequestError) as error:
-        raise ConfigurationError(f"{NONE}{error}") from None
-    except (TransportError, ApiError) as error:
-        if not is_transient(error):
-            raise
-        raise TransportError(f"{NONE}{error}", may_have_taken_effect=False) from error.__cause__
 
 
 def variable(name: str) -> str | None:

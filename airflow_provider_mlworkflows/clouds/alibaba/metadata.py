@@ -15,11 +15,10 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
     Anonymous,
     KeyReply,
     is_switched_on,
-    reported,
     variable,
 )
 from airflow_provider_mlworkflows.clouds.client import Patience, exchange
-from airflow_provider_mlworkflows.clouds.issued import NEIGHBOUR
+from airflow_provider_mlworkflows.clouds.issued import NEIGHBOUR, reported
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Refusal, Service
 from airflow_provider_mlworkflows.exceptions import (

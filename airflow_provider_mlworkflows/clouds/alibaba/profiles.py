@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey
-from airflow_provider_mlworkflows.clouds.alibaba.issuing import NONE, PREFIX, USUAL_WAYS, Given, Ways, variable
+from airflow_provider_mlworkflows.clouds.alibaba.issuing import PREFIX, USUAL_WAYS, Given, Ways, variable
 from airflow_provider_mlworkflows.clouds.alibaba.metadata import EcsRole
 from airflow_provider_mlworkflows.clouds.alibaba.roles import (
     SESSION_NAME,
@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.roles import (
     RamRole,
 )
 from airflow_provider_mlworkflows.clouds.client import FileText
+from airflow_provider_mlworkflows.clouds.issued import NONE
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
     Holder,
     KeyReply,
     Ways,
-    reported,
     variable,
 )
 from airflow_provider_mlworkflows.clouds.client import FileText, exchange
+from airflow_provider_mlworkflows.clouds.issued import reported
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError

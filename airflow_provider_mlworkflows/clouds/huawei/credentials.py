@@ -20,7 +20,7 @@ from airflow_provider_mlworkflows.clouds.client import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
-from airflow_provider_mlworkflows.clouds.issued import used
+from airflow_provider_mlworkflows.clouds.issued import reported, used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.clouds.secrecy import beginning_of, without_secrets
@@ -194,9 +194,12 @@ class HuaweiAccount:
     def _acting(self, credentials: HuaweiCredentials) -> Exchange[HuaweiIdentity]:
         project_id: str | None = self._project.value or credentials.project_id
         if project_id is None:
-            project_id = yield Lookup(self._project, lambda: used(self.source, self._look_up_project))
+            project_id = yield Lookup(self._project, self._looked_up_project)
             credentials = yield from self.source.current()
         return HuaweiIdentity(credentials, project_id, self.defaults)
+
+    def _looked_up_project(self) -> Exchange[str]:
+        return reported(used(self.source, self._look_up_project), lack="The project is not known. ")
 
     def _look_up_project(self, credentials: HuaweiCredentials) -> Exchange[str]:
         """KeystoneListProjects, by the region's name."""
