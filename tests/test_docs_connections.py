@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -16,74 +14,43 @@ from urllib.parse import quote
 
 import pytest
 from airflow.configuration import conf
-from airflow.models import Connection as StoredConnection
+from airflow.models.connection import Connection as StoredConnection
 from airflow.sdk import Connection
-from airflow.utils.session import create_session
-from sqlalchemy import select
+from airflow.sdk.exceptions import AirflowException
+from pydantic import ValidationError
 
 from airflow_provider_mlworkflows.clock import Clock
-from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator import credentials as published
-from airflow_provider_mlworkflows.emulator.alibaba import metadata as alibaba_metadata
 from airflow_provider_mlworkflows.emulator.alibaba import ram
 from airflow_provider_mlworkflows.emulator.huawei import agencies
-from airflow_provider_mlworkflows.emulator.huawei import metadata as huawei_metadata
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
-from airflow_provider_mlworkflows.get_provider_info import get_provider_info
-from airflow_provider_mlworkflows.hooks import alibaba_sources, base, huawei_sources
-from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
-from airflow_provider_mlworkflows.hooks.connection import Address, ConnectionExtra
+from airflow_provider_mlworkflows.hooks import base
+from airflow_provider_mlworkflows.hooks.base import ConnectionFields
+from airflow_provider_mlworkflows.hooks.connection import Address
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
-from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
-
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "connections.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ROW = re.compile(r"^\| (.*?) \|$", re.MULTILINE)
-OIDC_FILE = "/var/run/secrets/tokens/oidc-token"
-FOUND_AROUND = re.compile("^(HUAWEICLOUD_|HC_|ALIBABA_CLOUD_|AIRFLOW_CONN_|HTTPS?_PROXY$|ALL_PROXY$)", re.IGNORECASE)
-"""Variables that would give credentials or a way around the emulator."""
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A cloud as this page, its connection type and the emulator know it."""
-
-    title: str
-    conn_type: str
-    hook: type[RunHook]
-    extra: type[ConnectionExtra]
-    auth_types: tuple[str, ...]
-    default_auth_type: str
-    look: Callable[[Any], Any]
-    looked: str
-    endpoints: tuple[str, ...]
-    region: str | None = None
-
-
-HUAWEI = Cloud(
-    "Huawei Cloud",
-    "huawei_mlworkflows",
-    ModelArtsHook,
-    huawei_sources.HuaweiExtra,
-    get_args(huawei_sources.AuthType),
-    "aksk",
-    lambda hook: hook.list_workflows(limit=1),
-    "ListWorkflows",
-    ("endpoint", "iam_endpoint", "sts_endpoint", "metadata_endpoint"),
+from tests.connection_snippets import (
+    ALIBABA,
+    BLOCK,
+    CLOUDS,
+    HUAWEI,
+    OIDC_FILE,
+    ROW,
+    SECTIONS,
+    TEXT,
+    Cloud,
+    Section,
+    Stage,
+    added,
+    arguments,
+    chapter,
+    emulator,
+    exported,
+    meaning,
+    run_airflow,
+    stage,
 )
-ALIBABA = Cloud(
-    "Alibaba Cloud",
-    "alibaba_mlworkflows",
-    PaiFlowHook,
-    alibaba_sources.AlibabaExtra,
-    get_args(alibaba_sources.AuthType),
-    "ak",
-    lambda hook: hook.list_pipeline_runs(page_size=1),
-    "ListPipelineRuns",
-    ("endpoint", "sts_endpoint", "metadata_endpoint"),
-)
-CLOUDS = (HUAWEI, ALIBABA)
+
+__all__ = ["emulator", "stage"]
 
 OWN_AGENCY, OTHER_AGENCY = f"{published.DOMAIN_NAME}/mlworkflows", f"{agencies.OTHER_DOMAIN_NAME}/mlworkflows"
 SERVER = ("CreateMetadataToken", "ShowSecurityKey")
@@ -113,262 +80,10 @@ SIGN_INS: Mapping[tuple[Cloud, str], tuple[tuple[tuple[str, ...], str], ...]] = 
         (("CreateMetadataToken", "ListRoleNames", "GetRoleCredentials"), "role mlworkflows, session ecs"),
     ),
 }
-"""For each connection of a section: what is asked of whoever issues credentials or knows projects, and who reads then."""
+"""For each connection of a section: what is asked of issuers and of IAM, in order, and who reads then."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """What the page says about one way to sign in."""
-
-    cloud: Cloud
-    auth_type: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.cloud.conn_type}-{self.auth_type}"
-
-    @property
-    def blocks(self) -> list[tuple[str, str]]:
-        """Language and content of its snippets."""
-        return BLOCK.findall(self.text)
-
-
-def chapter(title: str, level: int = 2) -> str:
-    """The text below a heading, up to the next one of its level or above."""
-    marks = "#" * level
-    found = re.search(rf"^{marks} {re.escape(title)}\n(.*?)(?=^#{{1,{level}}} |\Z)", TEXT, re.MULTILINE | re.DOTALL)
-    assert found, title
-    return found[1]
-
-
-def sections() -> list[Section]:
-    heading = re.compile(r"^### `(\w+)`: .*\n", re.MULTILINE)
-    found = []
-    for cloud in CLOUDS:
-        _, *parts = heading.split(chapter(cloud.title))
-        found += [Section(cloud, name, text) for name, text in zip(parts[::2], parts[1::2], strict=True)]
-    return found
-
-
-SECTIONS = sections()
 EACH_SECTION = pytest.mark.parametrize("section", SECTIONS, ids=str)
-
-
-@dataclass
-class Stage:
-    """Where the snippets are played: the emulator, and the files and values that stand for the reader's own."""
-
-    emulator: Emulator
-    folder: Path
-    cloud: Cloud | None = None
-    files: dict[str, str] = field(default_factory=dict)
-
-    def put(self, path: str, content: str) -> Path:
-        """Write a file in place of the reader's."""
-        place = self.folder / path.strip("/").replace("/", "_")
-        place.write_text(content, encoding="utf-8")
-        self.files[path] = str(place)
-        return place
-
-    @property
-    def values(self) -> dict[str, str]:
-        """What is put in place of what."""
-        known = self.emulator.credentials
-        if self.cloud is ALIBABA:
-            account, provider = published.ACCOUNT_ID, ram.PROVIDER_ARN
-        else:
-            account, provider = published.DOMAIN_ID, agencies.PROVIDER_URN
-        return {
-            "YOUR_ACCESS_KEY": published.ACCESS_KEY,
-            "YOUR_SECRET_KEY": published.SECRET_KEY,
-            "YOUR_TEMPORARY_ACCESS_KEY": published.TEMPORARY_ACCESS_KEY,
-            "YOUR_TEMPORARY_SECRET_KEY": published.TEMPORARY_SECRET_KEY,
-            "YOUR_SECURITY_TOKEN": published.SECURITY_TOKEN,
-            "YOUR_IAM_TOKEN": known.token.text,
-            "YOUR_BEARER_TOKEN": known.token.text,
-            "YOUR_PROJECT_ID": published.PROJECT_ID,
-            "YOUR_WORKSPACE_ID": published.WORKSPACE_ID,
-            "YOUR_USER_NAME": published.USER_NAME,
-            "YOUR_PASSWORD": published.USER_PASSWORD,
-            "YOUR_ACCOUNT_NAME": published.DOMAIN_NAME,
-            "YOUR_PARTNER_ACCOUNT": agencies.OTHER_DOMAIN_NAME,
-            "iam::YOUR_ACCOUNT_ID:agency:YOUR_AGENCY": self.emulator.agencies.own.urn,
-            "YOUR_ACCOUNT_ID": account,
-            "YOUR_PROVIDER": re.split("[:/]", provider)[-1],
-            "YOUR_AGENCY": agencies.AGENCY_NAME,
-            "YOUR_ROLE": ram.ROLE_NAME,
-            "http://127.0.0.1:8080/credentials": self.emulator.url + alibaba_metadata.URI_PATH,
-            **self.files,
-        }
-
-    def filled_in(self, text: str) -> str:
-        """A snippet with the emulator's values in place of the reader's."""
-        is_uri = "--conn-uri" in text
-        for name, value in sorted(self.values.items(), key=lambda pair: -len(pair[0])):
-            text = (
-                text.replace(*(quote(each, safe="") for each in (name, value))) if is_uri else text.replace(name, value)
-            )
-        assert "YOUR_" not in text, "what is this to be replaced by?"
-        return text
-
-    def furnish(self, section: Section, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Set the variables and write the files that a section says are needed, and those a platform would bring."""
-        self.cloud = section.cloud
-        for language, content in section.blocks:
-            if language == "ini":
-                path, _, rest = content.removeprefix("; ").partition("\n")
-                self.put(path, self.filled_in(rest))
-        if OIDC_FILE in section.text:
-            self.put(OIDC_FILE, ram.OIDC_TOKEN if section.cloud is ALIBABA else agencies.OIDC_TOKEN)
-        if section.auth_type == "pod_identity":
-            monkeypatch.setenv("HC_CONTAINER_CREDENTIALS_FULL_URI", self.emulator.url + huawei_metadata.POD_PATH)
-            token = self.put("/var/run/secrets/pod-token", agencies.POD_TOKEN)
-            monkeypatch.setenv("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(token))
-        for name, value in self.exports(section).items():
-            if not name.startswith("AIRFLOW_CONN_"):
-                monkeypatch.setenv(name, value)
-
-    def exports(self, section: Section) -> dict[str, str]:
-        """All variables that a section's snippets export, by the shell's reading."""
-        codes = [code for language, code in section.blocks if language == "bash" and code.startswith("export ")]
-        return exported(self.filled_in("".join(codes)))
-
-    def connections(self, section: Section) -> list[tuple[str, Connection]]:
-        """Every connection of a section, with the form it is written in."""
-        found: list[tuple[str, Connection]] = []
-        if table := ROW.findall(section.text.partition("```bash\nairflow")[0]):
-            found.append(("UI", self.from_form(section.cloud, table)))
-        for language, code in section.blocks:
-            if language == "bash" and code.startswith("airflow connections add "):
-                form = "JSON" if "--conn-json" in code else "URI"
-                found.append((form, added(arguments(self.filled_in(code)))))
-        for name in self.exports(section):
-            if name.startswith("AIRFLOW_CONN_"):
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setenv(name, self.exports(section)[name])
-                    conn_id = name.removeprefix("AIRFLOW_CONN_").lower()
-                    found.append(("environment", RunHook.get_connection(conn_id)))
-        return found
-
-    def from_form(self, cloud: Cloud, rows: list[str]) -> Connection:
-        """A connection as Airflow's form makes it: a row names a field by its label, and what to fill in."""
-        names = labels(cloud)
-        filled: dict[str, Any] = {}
-        for row in rows[1:]:
-            label, value = (cell.strip() for cell in row.split("|"))
-            name, schema = names[label]
-            filled[name] = typed(self.filled_in(value.strip("`")), schema)
-        standard = {name: filled.pop(name) for name in ("login", "password") if name in filled}
-        extra = {name: schema.get("default") for name, schema in names.values() if "section" in schema}
-        return Connection(
-            conn_id=f"{cloud.conn_type}_default",
-            conn_type=cloud.conn_type,
-            extra=json.dumps({**extra, **filled}),
-            **standard,
-        )
-
-    def sign_in(self, connection: Connection, cloud: Cloud) -> tuple[tuple[str, ...], str]:
-        """Read something by a connection; returns what was asked to sign in, and who has read then."""
-        extra = json.loads(connection.extra or "{}") | dict.fromkeys(cloud.endpoints, self.emulator.url)
-        changed = Connection(
-            conn_id=connection.conn_id,
-            conn_type=connection.conn_type,
-            login=connection.login,
-            password=connection.password,
-            extra=json.dumps(extra),
-        )
-        begin = len(self.emulator.journal.entries)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cloud.hook, "get_connection", lambda hook, conn_id: changed)
-            # Credentials are shared by all that have the same clock.
-            cloud.look(cloud.hook(connection.conn_id, region=cloud.region, clock=Clock()))  # type: ignore[call-arg]
-        *before, look = self.emulator.journal.entries[begin:]
-        assert (look.operation, look.status) == (cloud.looked, 200)
-        return tuple(str(entry.operation) for entry in before), self.caller(look.principal)
-
-    def caller(self, principal: str | None) -> str:
-        """Who a call was made by."""
-        if session := self.emulator.ram.sessions.get(principal or ""):
-            return f"role {session.role.name}, session {session.name}"
-        if key := self.emulator.credentials.find_key(principal or ""):
-            return f"{'temporary key' if key.security_token else 'key'} of {key.user}"
-        return f"token of {principal}"
-
-
-def arguments(code: str) -> list[str]:
-    """The arguments that a shell gives to ``airflow``."""
-    return sh("airflow() { printf '%s\\0' \"$@\"; }\n" + code)
-
-
-def exported(code: str) -> dict[str, str]:
-    """The variables that a shell exports."""
-    variables = dict(each.split("=", 1) for each in sh(f"{code}\nenv -0"))
-    return {name: value for name, value in variables.items() if name in code}
-
-
-def sh(script: str) -> list[str]:
-    done = subprocess.run(
-        ["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
-    )
-    return done.stdout.split("\0")[:-1]
-
-
-def added(given: list[str]) -> Connection:
-    """The connection that Airflow's command line has put into its database."""
-    run_airflow(given)
-    with create_session() as session:
-        stored = session.scalars(select(StoredConnection).where(StoredConnection.conn_id == given[2])).one()
-        connection = Connection.from_json(stored.as_json(), conn_id=given[2])
-        session.delete(stored)
-    return connection
-
-
-def run_airflow(given: list[str]) -> None:
-    from airflow.cli import cli_parser  # takes a while, and most tests do without
-
-    parsed = cli_parser.get_parser().parse_args(given)
-    parsed.func(parsed)
-
-
-@cache
-def labels(cloud: Cloud) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The fields of a connection form by their labels: name and schema."""
-    types: Any = get_provider_info()["connection-types"]
-    (form,) = [each for each in types if each["connection-type"] == cloud.conn_type]
-    standard = {label: (name, {"type": "string"}) for name, label in form["ui-field-behaviour"]["relabeling"].items()}
-    return standard | {each["label"]: (name, each["schema"]) for name, each in form["conn-fields"].items()}
-
-
-def typed(text: str, schema: Mapping[str, Any]) -> object:
-    """What the form stores for what is filled in, or chosen or switched."""
-    kind = schema["type"]
-    if {"integer", "number", "boolean"} & ({kind} if isinstance(kind, str) else set(kind)):
-        return json.loads(text)
-    assert text in schema.get("enum", [text])
-    return text
-
-
-def meaning(connection: Connection, cloud: Cloud) -> tuple[str | None, str | None, str, str, dict[str, Any]]:
-    """What a connection comes to."""
-    extra = cloud.extra.model_validate(json.loads(connection.extra or "{}")).model_dump()
-    return connection.conn_id, connection.conn_type, connection.login or "", connection.password or "", extra
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def stage(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_db: None) -> Iterator[Stage]:
-    """A stage without any credentials around it."""
-    for name in os.environ:
-        if FOUND_AROUND.search(name):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    yield Stage(emulator, tmp_path)
-    emulator.journal.clear()
 
 
 @pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.conn_type)
@@ -478,3 +193,111 @@ def test_variables_are_ones_that_are_read() -> None:
     assert len(named) > 15
     spelled = re.compile(r"HUAWEICLOUD_SDK_|ALIBABA_CLOUD_")  # put before the rest when it is read
     assert {name for name in named if name not in sources and f'"{spelled.sub("", name)}"' not in sources} == set()
+
+
+HERE = {"region": published.REGION}
+KEY = {"login": published.ACCESS_KEY, "password": published.SECRET_KEY}
+OIDC = {"provider_urn": agencies.PROVIDER_URN, "agency_urn": f"iam::{published.DOMAIN_NAME}:agency:mlworkflows"}
+RRSA = {"role_arn": ram.ROLE_ARN, "oidc_provider_arn": ram.PROVIDER_ARN}
+NOWHERE = "http://127.0.0.1:1"
+GONE = "/nonexistent/token"
+MISTAKES: Mapping[str, tuple[Cloud, dict[str, Any], dict[str, Any]]] = {
+    "is of type … needs one of type": (ALIBABA, KEY, HERE),
+    "is not a field of this connection type": (HUAWEI, KEY, {"regoin": "cn-north-4"}),
+    "which does not use it": (HUAWEI, KEY, {**HERE, "agency_name": "mlworkflows"}),
+    "has no use for": (ALIBABA, KEY, {**HERE, "auth_type": "ak", "role_arn": ram.ROLE_ARN}),
+    "lacks an access key": (HUAWEI, {}, HERE),
+    "has a host, which is not used": (HUAWEI, {**KEY, "host": "example.com"}, HERE),
+    "has no region": (HUAWEI, KEY, {}),
+    "could not be looked up": (HUAWEI, KEY, {"region": "cn-nowhere-1"}),
+    "cannot be read: No such file": (HUAWEI, {}, {**HERE, **OIDC, "auth_type": "oidc_sts", "token_file": GONE}),
+    "No credentials were found. Looked for": (
+        HUAWEI,
+        {},
+        {**HERE, "auth_type": "default", "metadata_endpoint": NOWHERE},
+    ),
+    "There are no Alibaba Cloud credentials in the environment": (
+        ALIBABA,
+        {},
+        {**HERE, "auth_type": "default", "metadata_endpoint": NOWHERE},
+    ),
+    "the agency trusts the account": (HUAWEI, KEY, {**HERE, "auth_type": "agency", "agency_name": "another"}),
+    "that the agency trusts this identity provider": (
+        HUAWEI,
+        {},
+        {**HERE, **OIDC, "auth_type": "oidc_sts", "token_file": "TOKEN_OF_ANOTHER"},
+    ),
+    "Please configure Cloud Service Agency first": (HUAWEI, {}, {**HERE, "auth_type": "metadata"}),
+    "too many wrong passwords lock a user out": (
+        HUAWEI,
+        {"login": published.USER_NAME, "password": "wrong"},
+        {**HERE, "auth_type": "password", "domain_name": published.DOMAIN_NAME},
+    ),
+    "There is no such role in this account": (
+        ALIBABA,
+        KEY,
+        {**HERE, "auth_type": "ram_role_arn", "role_arn": f"{ram.ROLE_ARN}-2"},
+    ),
+    "The OIDC token is not accepted": (
+        ALIBABA,
+        {},
+        {**HERE, **RRSA, "auth_type": "oidc_role_arn", "oidc_token_file": "TOKEN_OF_ANOTHER"},
+    ),
+    "Check that this machine has a RAM role": (ALIBABA, {}, {**HERE, "auth_type": "ecs_ram_role"}),
+    "The access key does not exist": (HUAWEI, {**KEY, "login": "MLWFEMULATOR00000002"}, HERE),
+    "The secret key does not fit the access key": (ALIBABA, {**KEY, "password": "wrong"}, HERE),
+    "The clock of this machine is more than 15 minutes off": (HUAWEI, KEY, HERE),
+    "The token of the connection has expired": (HUAWEI, {}, {**HERE, "auth_type": "token", "iam_token": "ENDED"}),
+}
+"""By the row of the table: a connection whose use is answered with this message."""
+BY_NAME = "There is no Airflow connection"
+
+
+def message_rows() -> list[str]:
+    return [
+        row.split(" | ")[0].strip("`") for row in ROW.findall(chapter("What goes wrong, and what the messages mean"))
+    ][1:]
+
+
+def test_each_message_of_the_table_is_played() -> None:
+    assert set(message_rows()) == {BY_NAME, *MISTAKES}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_message_comes_when_the_table_says(words: str, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud, fields, given = MISTAKES[words]
+    emulator = stage.emulator
+    monkeypatch.setattr(emulator.agencies, "of_server", None)
+    monkeypatch.setattr(emulator.ram, "ecs_role", None)
+    monkeypatch.setattr(emulator.credentials.users[published.USER_NAME], "denied", {"iam:agencies:assume"})
+    if "clock" in words:
+        monkeypatch.setattr(emulator, "auth_now", datetime.now(UTC) + timedelta(hours=1))
+    stands_for = {
+        "TOKEN_OF_ANOTHER": str(stage.put(OIDC_FILE, "a.token.of.another")),
+        "ENDED": emulator.credentials.add_token(lifetime=timedelta(0)).text,
+    }
+    extra = dict.fromkeys(cloud.endpoints if "region" in given else (), emulator.url)
+    extra |= {name: stands_for.get(value, value) for name, value in given.items()}
+    conn_type = HUAWEI.conn_type if "is of type" in words else cloud.conn_type
+    connection = Connection(conn_id="c", conn_type=conn_type, extra=json.dumps(extra), **fields)
+    monkeypatch.setattr(cloud.hook, "get_connection", lambda hook, conn_id: connection)
+    with pytest.raises(MLWorkflowsError, match=".*".join(map(re.escape, words.split(" … ")))):
+        cloud.look(cloud.hook("c", clock=Clock(), attempts=1))
+
+
+def test_message_about_a_connection_that_is_not_there(airflow_db: None) -> None:
+    with pytest.raises(MLWorkflowsError, match=BY_NAME):
+        ModelArtsHook("mistyped").get_conn()
+
+
+def test_what_airflow_makes_of_uris_is_as_described() -> None:
+    told = " ".join(chapter("Four ways to write a connection").split())
+    assert "refuses a URI with a key whose query has an address" in told
+    with pytest.raises(AirflowException, match="Invalid connection string"):
+        Connection.from_uri("alibaba-mlworkflows://a:b@/?sts_endpoint=https://sts.example.com", "c")
+
+    assert "`policy`" in told
+    policy = quote('{"Version": "1"}', safe="")
+    stored = StoredConnection(conn_id="c", uri=f"alibaba-mlworkflows:///?policy={policy}")
+    with pytest.raises(ValidationError, match="policy"):
+        ALIBABA.extra.model_validate(json.loads(stored.extra or ""))

@@ -104,7 +104,7 @@ def test_credentials_that_are_withdrawn_are_replaced_at_once(auth: AuthType, set
     assert 0 < len(_refused(setting)) <= 2, _refused(setting)
 
 
-@pytest.mark.parametrize(("auth", "service"), _cases(each for each in AUTH_TYPES if each.replace))
+@pytest.mark.parametrize(("auth", "service"), list(_cases(each for each in AUTH_TYPES if each.replace)))
 def test_credentials_that_somebody_replaces_are_picked_up(auth: AuthType, setting: Setting) -> None:
     assert auth.replace is not None
     replace = auth.replace

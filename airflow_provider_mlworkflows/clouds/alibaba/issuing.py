@@ -95,6 +95,11 @@ class Anonymous:
         """None."""
         return {}
 
+    @property
+    def name(self) -> str:
+        """What to call it in front of people."""
+        return "whoever asks for credentials"
+
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request as it is."""
         return request

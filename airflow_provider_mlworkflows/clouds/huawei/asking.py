@@ -54,6 +54,11 @@ class Asking:
         """Nothing: credentials are issued outside of projects."""
         return {}
 
+    @property
+    def name(self) -> str:
+        """What to call the credentials in front of people."""
+        return "whoever asks for credentials" if self.credentials is None else self.credentials.name
+
     def sign(self, request: WireRequest, now: float) -> WireRequest:
         """The request with the credentials added, if there are any."""
         return request if self.credentials is None else self.credentials.sign(request, None, now)
