@@ -376,3 +376,7 @@ class TestDefaults:
 def test_paths_of_files_are_no_secrets() -> None:
     fields = fields_of({"token_file": "/run/token", "iam_token": TOKEN, "profile_file": "/keys"}, **KEYS)
     assert set(fields.secrets) == {LOGIN, PASSWORD, TOKEN}
+
+
+def test_nor_is_the_name_of_a_user() -> None:
+    assert fields_of({"auth_type": " Password ", "domain_name": "acme"}, **KEYS).secrets == (PASSWORD,)
