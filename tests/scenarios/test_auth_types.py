@@ -31,11 +31,13 @@ REPLACED = 1000.0
 FOREIGN_VARIABLES = ("HUAWEICLOUD_", "HC_CONTAINER_", "ALIBABA_CLOUD_")
 
 
-def _cases(auth_types: Iterable[AuthType]) -> Iterator[Any]:
+def _cases(auth_types: Iterable[AuthType]) -> list[Any]:
+    cases = []
     for auth in auth_types:
         for at, service in enumerate(auth.services):
             marks = (pytest.mark.slow,) if at else ()
-            yield pytest.param(auth, service, id=f"{auth.name}-{service.name}", marks=marks)
+            cases.append(pytest.param(auth, service, id=f"{auth.name}-{service.name}", marks=marks))
+    return cases
 
 
 @pytest.fixture(params=OPERATOR_MODES)
