@@ -103,13 +103,15 @@ Exchange = Generator[Effect, Any, T]
 class Cell(Generic[T]):
     """A value found out at most once at a time, however many ask for it.
 
-    Refused credentials are remembered for a minute: asking again would get the key blocked.
+    Refused credentials are remembered for a minute, or as long as ``refusal_remembered`` says: asking again would get
+    the key blocked.
 
     :param failure_remembered: seconds for which any other failure is told to all who ask.
     """
 
     def __init__(self, *, failure_remembered: float = 0.0) -> None:
         self.value: T | None = None
+        self.refusal_remembered = REFUSAL_REMEMBERED
         self._failure_remembered = failure_remembered
         self.lock = threading.Lock()
         self._loop_locks: WeakKeyDictionary[AbstractEventLoop, Lock] = WeakKeyDictionary()
@@ -131,10 +133,12 @@ class Cell(Generic[T]):
 
     def failed(self, error: MLWorkflowsError, now: float) -> None:
         """Remember an error, for longer if it or the error behind it says that credentials were refused."""
-        refused = any(
-            isinstance(each, AuthenticationError | PermissionDeniedError) for each in (error, error.__cause__)
-        )
-        self._failed = (error, now + (REFUSAL_REMEMBERED if refused else self._failure_remembered))
+        self._failed = (error, now + (self.refusal_remembered if is_refusal(error) else self._failure_remembered))
+
+
+def is_refusal(error: MLWorkflowsError) -> bool:
+    """Whether an error, or the one behind it, says that credentials were refused."""
+    return any(isinstance(each, AuthenticationError | PermissionDeniedError) for each in (error, error.__cause__))
 
 
 def _another(error: MLWorkflowsError) -> MLWorkflowsError:

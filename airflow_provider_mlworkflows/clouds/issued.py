@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from airflow_provider_mlworkflows.clouds.client import REFUSAL_REMEMBERED, Cell, Exchange, Lookup
+from airflow_provider_mlworkflows.clouds.client import REFUSAL_REMEMBERED, Cell, Exchange, Lookup, is_refusal
 from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
@@ -39,7 +39,11 @@ RENEWED_BEFORE = 900.0
 FAILURE_REMEMBERED = 5.0
 """Seconds for which a failure is told to all who wait for the same credentials."""
 PAUSE_AFTER_FAILURE = 60.0
-"""Seconds before credentials that are still good are tried to be renewed again."""
+"""Seconds before credentials that are still good are tried to be renewed again, unless that was refused."""
+REFUSALS_GROW = 4.0
+"""After each refusal, whoever was refused waits so many times longer before asking again."""
+LONGEST_REFUSED = 900.0
+"""Seconds that are waited at most."""
 ISSUER = Connectivity(timeout=3.0)
 """How to reach whoever issues credentials, where the connection does not say otherwise."""
 NEIGHBOUR = Connectivity(timeout=3.0, direct=True)
@@ -170,6 +174,7 @@ class Renewable(Generic[C]):
         self._swap = threading.Lock()
         self._cell: Cell[Issued[C]] = Cell(failure_remembered=FAILURE_REMEMBERED)
         self._spare: Issued[C] | None = None
+        self._refusals = 0
 
     def current(self) -> Exchange[C]:
         """The credentials, renewed first if they end soon. If that fails they are used as long as they are good.
@@ -205,15 +210,23 @@ class Renewable(Generic[C]):
     def _issued_or_spare(self) -> Exchange[Issued[C]]:
         spare = self._spare
         try:
-            return (yield from reported(self._issue()))
+            issued = yield from reported(self._issue())
         except MLWorkflowsError as error:
             now = self._clock.time()
+            if is_refusal(error):
+                longer = REFUSAL_REMEMBERED * REFUSALS_GROW**self._refusals
+                self._cell.refusal_remembered = min(longer, LONGEST_REFUSED)
+                self._refusals += 1
             if spare is None or spare.ends_at <= now:
                 raise
             log.warning(
                 "Credentials could not be renewed, and are used for %.0f s more: %s", spare.ends_at - now, error
             )
-            return replace(spare, not_renewed_before=min(now + PAUSE_AFTER_FAILURE, spare.ends_at))
+            # Whoever was refused will be so again, and after a few times be blocked.
+            pause = math.inf if is_refusal(error) else PAUSE_AFTER_FAILURE
+            return replace(spare, not_renewed_before=min(now + pause, spare.ends_at))
+        self._refusals = 0
+        return issued
 
 
 def renewable(issuer: Issuer[C], clock: Clock) -> Renewable[C]:

@@ -126,14 +126,13 @@ class TestRenewal:
         clock.now += 61
         assert run(office.renewable.current()) == 2
 
-    @pytest.mark.parametrize("error", [UNREACHABLE, AuthenticationError("no", operation="Issue")])
     def test_a_failure_leaves_those_that_are_still_good(
-        self, clock: FakeClock, run: Run, error: MLWorkflowsError, caplog: pytest.LogCaptureFixture
+        self, clock: FakeClock, run: Run, caplog: pytest.LogCaptureFixture
     ) -> None:
         office = _Office(clock)
         run(office.renewable.current())
         clock.now += HOUR - 800
-        office.errors = [error, error]
+        office.errors = [UNREACHABLE, UNREACHABLE]
         assert [run(office.renewable.current()) for _ in range(3)] == [1, 1, 1]
         assert office.asked == 2, "asked again within a minute"
         assert "used for 800 s more" in caplog.text
@@ -142,6 +141,36 @@ class TestRenewal:
         assert office.asked == 3
         clock.now += 61
         assert run(office.renewable.current()) == 4
+
+    def test_whoever_is_refused_does_not_ask_again_while_they_are_good(self, clock: FakeClock, run: Run) -> None:
+        office = _Office(clock)
+        run(office.renewable.current())
+        clock.now += HOUR - 800
+        office.errors = [AuthenticationError("no", operation="Issue")]
+        for _ in range(8):
+            assert run(office.renewable.current()) == 1
+            clock.now += 99
+        assert office.asked == 2
+        clock.now += 9
+        assert run(office.renewable.current()) == 3
+
+    def test_who_is_refused_again_and_again_waits_longer(self, clock: FakeClock, run: Run) -> None:
+        office = _Office(clock)
+        office.errors = [AuthenticationError("no", operation="Issue") for _ in range(5)]
+        for asked, remembered in enumerate((60, 240, 900, 900, 900), 1):
+            for _ in range(3):
+                with pytest.raises(AuthenticationError):
+                    run(office.renewable.current())
+                clock.now += remembered / 4
+            assert office.asked == asked
+            clock.now += remembered / 4
+        assert run(office.renewable.current()) == 6
+        office.errors = [AuthenticationError("no", operation="Issue")]
+        clock.now += HOUR
+        with pytest.raises(AuthenticationError):
+            run(office.renewable.current())
+        clock.now += 61
+        assert run(office.renewable.current()) == 8
 
     def test_when_they_have_ended_the_failure_is_told(self, clock: FakeClock, run: Run) -> None:
         office = _Office(clock)

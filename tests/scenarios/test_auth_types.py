@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.scenarios.auth import AuthType, Setting
-from tests.scenarios.auth_huawei import HUAWEI
-from tests.scenarios.plan import chain, completes
+from tests.scenarios.auth_huawei import BY_AGENCY, HUAWEI
+from tests.scenarios.modelarts import ModelArtsUnderTest
+from tests.scenarios.plan import chain, completes, endless
 from tests.scenarios.service import Counts
 from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage
 from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
@@ -30,11 +31,13 @@ REPLACED = 1000.0
 FOREIGN_VARIABLES = ("HUAWEICLOUD_", "HC_CONTAINER_", "ALIBABA_CLOUD_")
 
 
-def _cases(auth_types: Iterable[AuthType]) -> Iterator[Any]:
+def _cases(auth_types: Iterable[AuthType]) -> list[Any]:
+    cases = []
     for auth in auth_types:
         for at, service in enumerate(auth.services):
             marks = (pytest.mark.slow,) if at else ()
-            yield pytest.param(auth, service, id=f"{auth.name}-{service.name}", marks=marks)
+            cases.append(pytest.param(auth, service, id=f"{auth.name}-{service.name}", marks=marks))
+    return cases
 
 
 @pytest.fixture(params=OPERATOR_MODES)
@@ -113,3 +116,27 @@ def test_credentials_that_somebody_replaces_are_picked_up(auth: AuthType, settin
     _succeeds(setting, LONG_RUN / 2)
     # What has been read within the last minute is not read again at once.
     assert 0 < len(_refused(setting)) <= 2, _refused(setting)
+
+
+@pytest.mark.parametrize("service", [ModelArtsUnderTest])
+def test_a_key_that_an_issuer_refuses_is_not_tried_until_it_is_blocked(setting: Setting) -> None:
+    next(auth for auth in HUAWEI if auth.name == "agency").connect(setting)
+    stage, store = setting.stage, setting.emulator.credentials
+    setting.emulator.switches.huawei_credential_lifetime = LIFETIME
+    key = store.find_key(setting.secrets[0])
+    assert key is not None
+    stage.plan(*chain(("train", endless())))
+
+    def change() -> None:
+        key.sk = "another-secret-of-the-same-key"
+
+    stage.at(REPLACED, change)
+    result = stage.attempt(stage.starter())
+    assert result.state == "failed"
+    assert "could not be read any more" in str(result.error)
+    refused = setting.emulator.journal.count(BY_AGENCY, status=401)
+    print("REFUSED", refused)
+    assert 0 < refused < setting.emulator.switches.max_signature_failures, refused
+    assert key.blocked_until is None
+    assert stage.service.shown(stage.run_id) == "running"
+    assert_no_secret(f"{stage.log} {result.error!r}", setting.secrets)
