@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CONTROL_PREFIX = "/_emulator/"
 BODY_LIMIT = 12 * 1024 * 1024
 SECRET_FIELDS = frozenset({"password", "secret", "security_token", "securitytoken", "id_token"})
-SECRET_HOLDERS = frozenset({"token"})
+SECRET_HOLDERS = frozenset({"token", "id_token"})
 PROXY_PAGE = (
     "<html><head><title>{status} {phrase}</title></head>"
     "<body><h1>{phrase}</h1><p>The proxy could not complete the request.</p></body></html>"

@@ -52,8 +52,8 @@ class ConnectionFields:
     """The fields of an Airflow connection that this provider reads.
 
     :param conn_id: its id, for messages; "" if the environment stands in for one.
-    :param login: access key id.
-    :param password: secret access key.
+    :param login: access key id, or the name of a user.
+    :param password: secret access key, or the user's password.
     :param extra: everything else.
     :param conn_type: its type, "" if it has none.
     :param host: not used by any service; "" if it is not filled in.
@@ -90,9 +90,12 @@ class ConnectionFields:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Everything that must not show in a log; Airflow masks only some of it by itself."""
+        # The name of a user is no secret, and may be a word that logs are full of.
+        is_user = str(self.extra.get("auth_type", "")).strip().lower() == "password"
+        login = "" if is_user else self.login or ""
         marked = (str(value) for name, value in self.extra.items() if _SECRET_NAME.search(name) and value)
         # Blanks around them are not sent, so a text may hold them without.
-        return tuple(filter(None, (secret.strip() for secret in (self.login or "", self.password or "", *marked))))
+        return tuple(filter(None, (secret.strip() for secret in (login, self.password or "", *marked))))
 
 
 _ENVIRONMENT = ConnectionFields("", extra={"auth_type": ENVIRONMENT_AUTH_TYPE})

@@ -102,11 +102,9 @@ class TestPassword:
         wire = network(iam_refusal(401, "The username or password is wrong."), token_reply())
         source = renewable(by_password(wire), clock)
         for _ in range(20):
-            with pytest.raises(AuthenticationError, match=r"domain_name") as caught:
+            with pytest.raises(AuthenticationError, match=r"HTTP 401.* Check the connection's login, password and dom"):
                 office.run(source.current())
             clock.now += 2
-        assert "HTTP 401" in str(caught.value)
-        assert "login, password" in str(caught.value)
         assert len(wire.sent) == 1
         clock.now += 61
         assert office.run(source.current()) == IamToken(TOKEN, PROJECT)
@@ -218,7 +216,11 @@ class TestAgency:
         assert len(wire.sent) == 1
 
 
-OIDC = {"provider_urn": "iam::1:oidcProvider:x", "agency_urn": "iam::1:agency:y", "session_name": "nightly"}
+OIDC: dict[str, Any] = {
+    "provider_urn": "iam::1:oidcProvider:x",
+    "agency_urn": "iam::1:agency:y",
+    "session_name": "nightly",
+}
 
 
 class TestOidc:
@@ -324,7 +326,13 @@ class TestSecrets:
 def test_equal_ones_share_what_they_issue(clock: FakeClock) -> None:
     first = PasswordTokens(IAM, "acme", "robot", PASSWORD, "cn-north-4")
     assert renewable(first, clock) is renewable(replace(first), clock)
-    for change in ({"password": "other"}, {"region": "cn-east-3"}, {"project_id": PROJECT}, {"iam_endpoint": STS}):
+    changes: tuple[dict[str, Any], ...] = (
+        {"password": "other"},
+        {"region": "cn-east-3"},
+        {"project_id": PROJECT},
+        {"iam_endpoint": STS},
+    )
+    for change in changes:
         assert renewable(first, clock) is not renewable(replace(first, **change), clock)
 
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_mlworkflows.clouds.client import Client, Exchange, FileText, Through
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
 from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply, WireRequest
-from airflow_provider_mlworkflows.clouds.issued import Fixed, Issued, Renewable, renewable
+from airflow_provider_mlworkflows.clouds.issued import Fixed, Issued, Renewable, renewable, used
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -174,6 +174,45 @@ class TestRefused:
         run(office.renewable.another(1))
         assert run(office.renewable.another(1)) == 2
         assert office.asked == 2
+
+    def test_those_that_are_issued_again_as_they_were_are_no_others(self, clock: FakeClock, run: Run) -> None:
+        source = renewable(_Issuer("the same"), clock)
+        assert run(source.current()) == "the same"
+        clock.now += 61
+        assert run(source.another("the same")) is None
+
+
+class TestUse:
+    def _use(self, refused: set[int], tried: list[int]) -> Callable[[int], Exchange[str]]:
+        def use(number: int) -> Exchange[str]:
+            yield from ()
+            tried.append(number)
+            if number in refused:
+                raise AuthenticationError("no", operation="Use")
+            return f"used {number}"
+
+        return use
+
+    def test_of_good_ones(self, clock: FakeClock, run: Run) -> None:
+        office, tried = _Office(clock), list[int]()
+        assert run(used(office.renewable, self._use(set(), tried))) == "used 1"
+        assert tried == [1]
+
+    def test_of_refused_ones_is_made_up_for_once(self, clock: FakeClock, run: Run) -> None:
+        office, tried = _Office(clock), list[int]()
+        run(office.renewable.current())
+        clock.now += 61
+        assert run(used(office.renewable, self._use({1}, tried))) == "used 2"
+        clock.now += 61
+        with pytest.raises(AuthenticationError):
+            run(used(office.renewable, self._use({2, 3}, tried)))
+        assert tried == [1, 2, 2, 3]
+
+    def test_of_fixed_ones_is_not_tried_again(self, run: Run) -> None:
+        tried: list[int] = []
+        with pytest.raises(AuthenticationError):
+            run(used(Fixed(1), self._use({1}, tried)))
+        assert tried == [1]
 
 
 class TestCrowd:

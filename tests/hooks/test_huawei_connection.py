@@ -17,8 +17,9 @@ from airflow_provider_mlworkflows.clouds.http import Connectivity, WireRequest
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, HuaweiAccount, IamToken
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
-from airflow_provider_mlworkflows.hooks import base, huawei
+from airflow_provider_mlworkflows.hooks import base
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields
+from airflow_provider_mlworkflows.hooks.huawei_sources import HuaweiExtra
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
 from tests.clouds.support import json_reply, network
 from tests.support import assert_no_secret
@@ -217,7 +218,7 @@ class TestFields:
         assert client_of(connection_of({"region": "cn-north-4", "proxy": address})).connectivity.proxy == address
 
     def test_blank_is_unset(self) -> None:
-        blank = dict.fromkeys(huawei.HuaweiExtra.model_fields, "  ")
+        blank = dict.fromkeys(HuaweiExtra.model_fields, "  ")
         client = client_of(connection_of({**blank, "region": "cn-north-4", "timeout": None, "verify": None}))
         assert client.service.endpoint == "https://modelarts.cn-north-4.myhuaweicloud.com"
         assert client.connectivity == Connectivity(True, None, 30.0)
@@ -331,7 +332,7 @@ class TestRefusals:
     def test_a_proxy_that_is_no_address(self, address: str) -> None:
         assert "'proxy'" in refusal({"region": "cn-north-4", "proxy": address})
 
-    @pytest.mark.parametrize("name", [*huawei.HuaweiExtra.model_fields])
+    @pytest.mark.parametrize("name", [*HuaweiExtra.model_fields])
     @pytest.mark.parametrize(
         "wrap", [lambda s: [s], lambda s: {"x": s}, lambda s: f" ://{s}", lambda s: f"https://{s} "]
     )
@@ -380,7 +381,7 @@ class TestSecrets:
         fields = ConnectionFields.of(connection_of(EVERYTHING_SECRET))
         client = hook.client_for(fields)
         hook.__dict__["client"] = client
-        extra = huawei.HuaweiExtra.model_validate({**EVERYTHING_SECRET, "iam_token": IAM_TOKEN})
+        extra = HuaweiExtra.model_validate({**EVERYTHING_SECRET, "iam_token": IAM_TOKEN})
         account = client.account
         assert isinstance(account, HuaweiAccount)
         seen: list[object] = [

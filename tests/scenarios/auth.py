@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pytest
 
-    from airflow_provider_mlworkflows.emulator import Emulator
+    from airflow_provider_mlworkflows.emulator import AccessKey, Emulator, Token
     from tests.scenarios.service import ServiceUnderTest
     from tests.scenarios.stage import Stage
 
@@ -57,7 +57,8 @@ class Setting:
     def withdraw(self) -> None:
         """Withdraw every key and token that was issued since the task began, as if it had never been."""
         store = self.emulator.credentials
-        for holder in (*store._keys.values(), *store._tokens.values()):
+        holders: tuple[AccessKey | Token, ...] = (*store._keys.values(), *store._tokens.values())
+        for holder in holders:
             if id(holder) not in self.known:
                 store.remove(holder)
 
