@@ -304,7 +304,7 @@ def _alibaba_addresses() -> dict[str, Field]:
         "paiflow_endpoint": _text(
             "PAIFlow address", "With scheme, if it is not https://paiflow.<region>.aliyuncs.com."
         ),
-        "sts_endpoint": _text("STS address", "With scheme, if it is not https://sts.aliyuncs.com."),
+        "sts_endpoint": _text("STS address", "With scheme, if it is not https://sts.<region>.aliyuncs.com."),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -93,6 +94,12 @@ class AlibabaExtra(ConnectionExtra):
     @classmethod
     def _in_any_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        # Airflow decodes what looks like JSON in the query of a URI.
+        return json.dumps(value) if isinstance(value, Mapping) else value
 
     @field_validator("auth_type", mode="before")
     @classmethod

@@ -121,7 +121,7 @@ class TestServer:
     )
     def test_a_server_without_an_agency_is_not_asked_again(self, office: Office, refusal: WireReply) -> None:
         wire = network(session_reply(), refusal)
-        with pytest.raises(ApiError, match="configure Cloud Service Agency"):
+        with pytest.raises(AuthenticationError, match=NO_AGENCY + ".*Give the server"):
             office.issue(server(wire))
         assert len(wire.sent) == 2
 

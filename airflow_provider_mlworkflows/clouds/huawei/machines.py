@@ -12,8 +12,8 @@ from airflow_provider_mlworkflows.clouds.huawei.asking import Asking, advising
 from airflow_provider_mlworkflows.clouds.huawei.temporary_keys import TemporaryKey
 from airflow_provider_mlworkflows.clouds.issued import NEIGHBOUR
 from airflow_provider_mlworkflows.clouds.operation import Request
-from airflow_provider_mlworkflows.clouds.replies import Service
-from airflow_provider_mlworkflows.exceptions import ApiError, ConfigurationError
+from airflow_provider_mlworkflows.clouds.replies import Refusal, Service
+from airflow_provider_mlworkflows.exceptions import ApiError, AuthenticationError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply
     from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey
     from airflow_provider_mlworkflows.clouds.issued import Issued
-    from airflow_provider_mlworkflows.clouds.replies import Refusal
 
 METADATA_ENDPOINT = "http://169.254.169.254"
 URI_VARIABLE = "HC_CONTAINER_CREDENTIALS_FULL_URI"
@@ -40,7 +39,16 @@ _POD_ADVICE = (
 )
 
 
-_read_key = advising(_METADATA_ADVICE)
+_advising = advising(_METADATA_ADVICE)
+
+
+def _read_key(reply: WireReply) -> Refusal | None:
+    """How the metadata service says no: some say it in plain text."""
+    refusal = _advising(reply)
+    if refusal is not None and refusal.unreadable and reply.status == 401:
+        text = reply.content.decode("utf-8", "replace").strip()
+        return Refusal(AuthenticationError, text=text, advice=_METADATA_ADVICE)
+    return refusal
 
 
 def _read_session(reply: WireReply) -> Refusal | None:
