@@ -42,8 +42,8 @@ PAUSE_AFTER_FAILURE = 60.0
 """Seconds before credentials that are still good are tried to be renewed again, unless that was refused."""
 REFUSALS_GROW = 4.0
 """After each refusal, whoever was refused waits so many times longer before asking again."""
-LONGEST_REFUSED = 900.0
-"""Seconds that are waited at most."""
+LONGEST_REFUSED = 600.0
+"""Seconds that are waited at most: less than between the last two reads of a watcher whose connection is refused."""
 ISSUER = Connectivity(timeout=3.0)
 """How to reach whoever issues credentials, where the connection does not say otherwise."""
 NEIGHBOUR = Connectivity(timeout=3.0, direct=True)

@@ -157,7 +157,7 @@ class TestRenewal:
     def test_who_is_refused_again_and_again_waits_longer(self, clock: FakeClock, run: Run) -> None:
         office = _Office(clock)
         office.errors = [AuthenticationError("no", operation="Issue") for _ in range(5)]
-        for asked, remembered in enumerate((60, 240, 900, 900, 900), 1):
+        for asked, remembered in enumerate((60, 240, 600, 600, 600), 1):
             for _ in range(3):
                 with pytest.raises(AuthenticationError):
                     run(office.renewable.current())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_mlworkflows.clouds import issued
 from airflow_provider_mlworkflows.emulator import FaultRule
 from tests.scenarios import rows_endings
 from tests.scenarios.auth_alibaba import ALIBABA, ISSUED, SignIn, Surroundings
@@ -43,6 +44,9 @@ def around(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def open_stage(around: Surroundings, clock: ScriptedClock) -> OpenStage:  # noqa: F811
     def opened(way: SignIn, mode: Mode) -> Stage:
         _reset(around.emulator, clock, {"alibaba_key_seconds": LIFETIME})
+        # Each run has a process and keys of its own.
+        around.emulator.ram.expire()
+        issued._renewable.cache_clear()
         stage = Stage(PaiFlowUnderTest(around.emulator), mode, clock)
         (conn_id, usual), *_ = stage.service.connections().items()
         fields = dict(way.fields(around))
