@@ -445,6 +445,8 @@ class TestEnvironment:
         ("replies", "kind"),
         [
             ([refusal("AuthenticationFail.OIDCToken.Expired", 400)], AuthenticationError),
+            ([refusal("EntityNotExist.Role", 404)], ConfigurationError),
+            ([refusal("InvalidParameter.RoleSessionName", 400)], ConfigurationError),
             ([LOST, LOST, LOST], TransportError),
         ],
     )
@@ -456,6 +458,28 @@ class TestEnvironment:
         with pytest.raises(kind):
             desk.issue(Environment(WAYS))
         assert {request.partition(" ")[0] for request in desk.asked()} == {"POST"}
+
+    def test_nor_of_what_a_profile_names(self, write: Write) -> None:
+        write(".aliyun/config.json", COMMAND_LINE.replace('"current": "key"', '"current": "role"'))
+        desk = counter(refusal("EntityNotExist.Role", 404))
+        with pytest.raises(ConfigurationError, match="There is no such role"):
+            desk.issue(Environment(WAYS))
+        assert desk.asked() == ["POST /"]
+
+    def test_nor_of_a_token_that_is_not_mounted(self, variables: Variables) -> None:
+        variables(**self.OIDC, OIDC_TOKEN_FILE="/nowhere/token")
+        desk = counter(TOKEN, NAME, PRESENT)
+        with pytest.raises(ConfigurationError, match=r"^The OIDC token file '/nowhere/token' cannot be read"):
+            desk.issue(Environment(WAYS))
+        assert not desk.sent
+
+    def test_nor_of_a_role_that_the_machine_had(self) -> None:
+        environment = Environment(WAYS)
+        counter(TOKEN, NAME, PRESENT).issue(environment)
+        desk = counter(TOKEN, text_reply("no", 404))
+        with pytest.raises(ConfigurationError, match="Check that this machine has a RAM role"):
+            desk.issue(environment)
+        assert not desk.script
 
     def test_the_security_token_belongs_to_the_key(self, variables: Variables) -> None:
         variables(ACCESS_KEY_ID=KEY, ACCESS_KEY_SECRET=SECRET, SECURITY_TOKEN=NEW_TOKEN)

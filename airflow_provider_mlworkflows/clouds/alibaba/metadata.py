@@ -25,6 +25,7 @@ from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     BadRequestError,
     ConfigurationError,
+    CredentialsMissingError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
@@ -175,7 +176,7 @@ class CredentialsUri:
     def _issued(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         uri = self.uri or variable("CREDENTIALS_URI")
         if uri is None:
-            raise ConfigurationError(f"Neither credentials_uri nor {PREFIX}CREDENTIALS_URI is set.")
+            raise CredentialsMissingError(f"Neither credentials_uri nor {PREFIX}CREDENTIALS_URI is set.")
         parts = _parsed(uri)
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
         path = quote(parts.path, safe="/%~") or "/"
