@@ -409,6 +409,24 @@ class TestEnvironment:
         assert message.count("There are no") == 1
         assert desk.asked() == [TOKEN_PATH], "one short look for a metadata service"
 
+    @pytest.mark.parametrize(
+        ("replies", "kind"),
+        [
+            ([UNREACHABLE], ConfigurationError),
+            ([TOKEN, text_reply("no", 404)], ConfigurationError),
+            ([TOKEN, text_reply("no", 503)], TransportError),
+            ([LOST, LOST], TransportError),
+        ],
+    )
+    def test_only_who_fails_just_now_may_have_some_later(
+        self, replies: list[Any], kind: type[MLWorkflowsError]
+    ) -> None:
+        desk = counter(*replies)
+        with pytest.raises(kind, match=r"^There are no Alibaba Cloud credentials in the environment") as caught:
+            desk.issue(Environment())
+        assert not desk.script
+        assert not getattr(caught.value, "may_have_taken_effect", False)
+
     def test_what_is_switched_off_is_said_and_not_asked(self, variables: Variables) -> None:
         variables(ECS_METADATA_DISABLED="true", CLI_PROFILE_DISABLED="true")
         desk = counter()

@@ -17,7 +17,12 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, Hu
 from airflow_provider_mlworkflows.clouds.huawei.machines import PodKeys, ServerKeys
 from airflow_provider_mlworkflows.clouds.huawei.surroundings import ChainKeys, EnvironmentKeys, ProfileKeys
 from airflow_provider_mlworkflows.clouds.issued import Issued, renewable
-from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError, TransportError
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    MLWorkflowsError,
+    TransportError,
+)
 from tests.clouds.issuing import (
     ENDS_AT,
     KEY_ID,
@@ -316,6 +321,27 @@ class TestChain:
         machine.answer(WireReply(500, {}, b"no"), neighbour=True)
         machine.is_pod()
         assert office.issue(machine.chain()).credentials.access_key == "of-pod"
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            (UNREACHABLE, ConfigurationError),
+            (WireReply(404, {}, b"<html>"), ConfigurationError),
+            (WireReply(401, {}, b"Please configure Cloud Service Agency first"), ConfigurationError),
+            (WireReply(500, {}, b"no"), TransportError),
+            (WireReply(429, {}, b"no"), TransportError),
+            (TransportError("no answer came", may_have_taken_effect=True), TransportError),
+        ],
+    )
+    def test_only_who_fails_just_now_may_have_some_later(
+        self, office: Office, machine: _Machine, answer: WireReply | TransportError, kind: type[MLWorkflowsError]
+    ) -> None:
+        if isinstance(answer, WireReply) and answer.status < 429:
+            machine.answer(WireReply(404, {}, b"no sessions"), neighbour=True)
+        machine.answer(answer, neighbour=True)
+        with pytest.raises(kind, match=r"^No credentials were found") as caught:
+            office.issue(machine.chain())
+        assert not getattr(caught.value, "may_have_taken_effect", False)
 
     def test_it_keeps_to_what_it_has_found(self, office: Office, machine: _Machine) -> None:
         machine.has_no_metadata()

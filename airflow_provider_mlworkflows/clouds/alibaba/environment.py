@@ -19,8 +19,13 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
 from airflow_provider_mlworkflows.clouds.alibaba.metadata import CredentialsUri, EcsRole
 from airflow_provider_mlworkflows.clouds.alibaba.profiles import INI_FILE, JSON_FILE, Profile
 from airflow_provider_mlworkflows.clouds.alibaba.roles import OidcRole
-from airflow_provider_mlworkflows.clouds.issued import NONE
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, CredentialsMissingError, MLWorkflowsError
+from airflow_provider_mlworkflows.clouds.issued import NONE, is_somebody_there
+from airflow_provider_mlworkflows.exceptions import (
+    ConfigurationError,
+    CredentialsMissingError,
+    MLWorkflowsError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -93,7 +98,8 @@ class Environment:
         :raises AuthenticationError: if a place that is set up is refused.
         :raises ConfigurationError: if there are none anywhere, which says where they were looked for, or if a place
             that is set up cannot be used.
-        :raises TransportError: if a place that is set up does not answer.
+        :raises TransportError: if a place that is set up does not answer, or there are none anywhere and a metadata
+            service that fails just now.
         """
         for place in tuple(self._found):
             try:
@@ -102,21 +108,24 @@ class Environment:
                 log.info("Credentials do not come from the %s any more: %s", place.title, error)
                 self._found.clear()
         passed = []
+        may_come = False
         for place in self._places():
+            issuer = place.issuer
             try:
-                issued = yield from place.issuer.issue(clock)
+                issued = yield from (issuer.ask(clock) if isinstance(issuer, EcsRole) else issuer.issue(clock))
             except MLWorkflowsError as error:
                 if place.title != ECS and not isinstance(error, CredentialsMissingError):
                     raise
+                may_come = may_come or is_somebody_there(error)
                 passed.append(f"{place.title}: {str(error).removeprefix(NONE)}")
             else:
                 log.info("Credentials come from the %s.", place.title)
                 self._found[:] = [place]
                 return issued
-        raise ConfigurationError(
-            "There are no Alibaba Cloud credentials in the environment. Looked for, in this order: "
-            + " ".join(f"({number}) {each}" for number, each in enumerate(passed, 1))
+        told = "There are no Alibaba Cloud credentials in the environment. Looked for, in this order: " + " ".join(
+            f"({number}) {each}" for number, each in enumerate(passed, 1)
         )
+        raise TransportError(told, may_have_taken_effect=False) if may_come else ConfigurationError(told)
 
     def _places(self) -> Iterator[_Place]:
         yield _Place("access key", EnvironmentKey())

@@ -100,9 +100,10 @@ class EcsRole:
         :raises ConfigurationError: if the instance has no such role.
         :raises TransportError: if no metadata service answers.
         """
-        return reported(self._issued(clock))
+        return reported(self.ask(clock))
 
-    def _issued(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
+    def ask(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
+        """The same, with the errors of the metadata service as they are."""
         token = yield from self._token(clock)
         role = self.role_name or variable("ECS_METADATA")
         if role is None:

@@ -14,8 +14,13 @@ from airflow_provider_mlworkflows.clouds.huawei.agencies import OidcKeys
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey
 from airflow_provider_mlworkflows.clouds.huawei.machines import METADATA_ENDPOINT, PodKeys, ServerKeys
 from airflow_provider_mlworkflows.clouds.huawei.tokens import FederatedTokens
-from airflow_provider_mlworkflows.clouds.issued import Issued
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, CredentialsMissingError, MLWorkflowsError
+from airflow_provider_mlworkflows.clouds.issued import Issued, is_somebody_there
+from airflow_provider_mlworkflows.exceptions import (
+    ConfigurationError,
+    CredentialsMissingError,
+    MLWorkflowsError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -174,6 +179,7 @@ class ChainKeys:
         """Ask the kind that was found, or look for one.
 
         :raises ConfigurationError: if there is none; tells of each why it is not usable.
+        :raises TransportError: the same, if there is a metadata service that fails just now.
         :raises MLWorkflowsError: if there is one, and it fails.
         """
         kinds = self._kinds
@@ -184,16 +190,17 @@ class ChainKeys:
                 self._found.clear()
                 break
         reasons: list[str] = []
+        may_come = False
         for name, kind in kinds.items():
             try:
                 issued = yield from kind.issue(clock)
             except MLWorkflowsError as error:
                 if name != "metadata" and not isinstance(error, CredentialsMissingError):
                     raise
+                may_come = may_come or is_somebody_there(error)
                 reasons.append(f"{name}: {error}")
                 continue
             self._found[:] = [name]
             return issued
-        raise ConfigurationError(
-            f"No credentials were found. Looked for: {' '.join(reasons)} Provide one of these, or name a connection."
-        )
+        told = f"No credentials were found. Looked for: {' '.join(reasons)} Provide one of these, or name a connection."
+        raise TransportError(told, may_have_taken_effect=False) if may_come else ConfigurationError(told)
