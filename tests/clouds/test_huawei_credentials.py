@@ -20,7 +20,7 @@ from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
-from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError
+from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError, TransportError
 from tests.clouds.support import NOON, FakeClock, ScriptedNetwork, json_reply, network
 
 KEY = AccessKey("AKEXAMPLE0001", "sk-do-not-tell", "st-do-not-tell")
@@ -91,13 +91,28 @@ def test_a_project_that_cannot_be_found_out_is_a_matter_of_configuration(
     assert "do-not-tell" not in str(caught.value)
 
 
-def test_a_failed_lookup_is_not_remembered(clock: FakeClock) -> None:
+def test_a_failed_lookup_is_not_remembered_for_long(clock: FakeClock) -> None:
     wire = network(_projects(), _projects(PROJECT), json_reply({"a": 1}))
     client = _client(_account(clock), wire, clock)
 
     with pytest.raises(ConfigurationError):
         client.send(ASK)
+    clock.now += 6
     assert client.send(ASK) == {"a": 1}
+
+
+def test_a_lookup_that_nobody_answers_is_not_made_by_each_who_waits_for_it(clock: FakeClock) -> None:
+    away = TransportError("IAM is away", may_have_taken_effect=True)
+    wire = network(*[away] * 4, _projects(PROJECT), *[json_reply({"a": 1})] * 20)
+    client = _client(_account(clock), wire, clock)
+
+    async def together() -> list[dict[str, Any] | BaseException]:
+        return await asyncio.gather(*(client.asend(ASK) for _ in range(20)), return_exceptions=True)
+
+    assert {type(error) for error in asyncio.run(together())} == {TransportError}
+    assert len(wire.sent) == 4, "the attempts of one"
+    clock.now += 6
+    assert asyncio.run(together()) == [{"a": 1}] * 20
 
 
 REFUSED_KEY = json_reply({"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}, status=401)
