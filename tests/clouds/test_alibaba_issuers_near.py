@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,11 @@ class TestCredentialsUri:
         assert desk.sent[0].url == self.URI
         assert desk.sent[0].method == "GET"
         assert desk.ways == [NEIGHBOUR]
+
+    def test_certificates_are_checked_as_the_connection_says(self) -> None:
+        desk = counter(PRESENT)
+        desk.issue(CredentialsUri("https://keys.example.com/", "/etc/ca.pem"))
+        assert desk.ways == [replace(NEIGHBOUR, verify="/etc/ca.pem")]
 
     def test_falls_back_to_the_environment(self, variables: Variables) -> None:
         with pytest.raises(ConfigurationError, match="Neither credentials_uri nor ALIBABA_CLOUD_CREDENTIALS_URI"):

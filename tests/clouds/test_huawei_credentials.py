@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.client import Client
+from airflow_provider_mlworkflows.clouds.client import Client, Exchange
+from airflow_provider_mlworkflows.clouds.flow import drive
 from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
 from airflow_provider_mlworkflows.clouds.huawei.credentials import (
     AccessKey,
@@ -17,7 +18,7 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import (
     IamToken,
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
-from airflow_provider_mlworkflows.clouds.issued import Fixed
+from airflow_provider_mlworkflows.clouds.issued import Fixed, Issued, Renewable
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError, TransportError
@@ -141,6 +142,23 @@ def test_a_refused_lookup_is_shared_by_all_who_ask_within_a_minute(
     assert len(wire.sent) == 1
     clock.now += 61
     assert client.send(ASK) == {"a": 1}
+
+
+def test_a_key_that_is_renewed_for_the_lookup_makes_the_call_too(clock: FakeClock) -> None:
+    keys = iter((KEY, AccessKey("AKEXAMPLE0002", "sk-2", "st-2")))
+
+    def issue() -> Exchange[Issued[AccessKey]]:
+        yield from ()
+        return Issued(next(keys), clock.now, clock.now + 3600)
+
+    source = Renewable(issue, clock)
+    account = HuaweiAccount(source, region="r-1", project_id=None, iam_endpoint="https://iam.example.com", clock=clock)
+    wire = network(REFUSED_KEY, _projects(PROJECT), json_reply({}))
+    client = _client(account, wire, clock)
+    drive(source.current(), client._perform)
+    clock.now += 61
+    client.send(ASK)
+    assert [sent.headers["X-Security-Token"] for sent in wire.sent] == ["st-do-not-tell", "st-2", "st-2"]
 
 
 def test_refused_keys_are_not_tried_again(clock: FakeClock) -> None:
