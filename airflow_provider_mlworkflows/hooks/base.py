@@ -186,7 +186,7 @@ class RunHook(BaseHook, Session):
                 f"Connection {fields.conn_id!r} is of type {fields.conn_type}, but {type(self).__name__} needs one of "
                 f"type {' or '.join(types)}. Name another in {self.conn_name_attr}."
             )
-        if fields.host:
+        if fields.host and fields.conn_type not in self.foreign_conn_types:
             raise ConfigurationError(
                 f"Connection {fields.conn_id!r} has a host, which is not used. Remove it; to reach the service at an "
                 "address of its own, put this with its scheme into the extra as endpoint."

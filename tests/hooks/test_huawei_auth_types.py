@@ -281,6 +281,17 @@ class TestOtherProvidersConnections:
         fields = fields_of(extra, conn_type="huaweicloud", **KEYS)
         assert source_of(fields, clock) == Fixed(AccessKey(LOGIN, PASSWORD))
 
+    @pytest.mark.parametrize(("conn_type", "good"), [("huaweicloud", True), ("huawei_mlworkflows", False)])
+    def test_also_with_a_host_that_nobody_uses(self, conn_type: str, good: bool, monkeypatch: Any) -> None:
+        connection = {"conn_type": conn_type, **KEYS, "host": "obs.example.com", "extra": {"region": REGION}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
+        hook = ModelArtsHook(CONN_ID)
+        if good:
+            assert hook.client.service.endpoint == f"https://modelarts.{REGION}.myhuaweicloud.com"
+        else:
+            with pytest.raises(ConfigurationError, match="has a host"):
+                hook.get_conn()
+
 
 class TestWithoutAConnection:
     @pytest.mark.parametrize("hook", [ModelArtsHook, AomWorkflowHook, ObsWorkflowHook])
