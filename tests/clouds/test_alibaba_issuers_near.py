@@ -40,6 +40,7 @@ from tests.clouds.alibaba_issuers import (
     refusal,
     text_reply,
 )
+from tests.clouds.issuing import Office
 from tests.clouds.support import FakeClock, json_reply
 from tests.support import assert_no_secret
 
@@ -362,6 +363,14 @@ class TestProfile:
             counter().issue(Profile(name, file))
         assert file in str(caught.value)
         assert_no_secret(f"{caught.value!r} {caught.value.__cause__!r}", SECRETS)
+
+
+def test_a_changed_profile_is_seen_within_ten_minutes(clock: FakeClock, write: Write) -> None:
+    source, office = renewable(Profile(file=write("own", INI)), clock), Office(clock)
+    assert office.run(source.current()).access_key == KEY
+    write("own", INI.replace(KEY, "ANOTHER"))
+    clock.now += 600
+    assert office.run(source.current()).access_key == "ANOTHER"
 
 
 class TestEnvironment:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 INI_FILE = "~/.alibabacloud/credentials.ini"
 JSON_FILE = "~/.aliyun/config.json"
 FIRST_PROFILE = "default"
+PROFILE_SECONDS = 600.0
+"""Seconds after which a profile that holds a key has been read anew."""
 
 _KINDS: Mapping[str, str] = {
     "access_key": "key",
@@ -105,10 +107,10 @@ class _Described:
         """Whoever issues what the profile promises."""
         match _KINDS.get(self.kind):
             case "key":
-                return Given(self._key())
+                return Given(self._key(), PROFILE_SECONDS)
             case "temporary key":
                 self._need("security_token")
-                return Given(self._key())
+                return Given(self._key(), PROFILE_SECONDS)
             case "role":
                 return RamRole(
                     self._key(),
