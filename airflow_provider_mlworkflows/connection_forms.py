@@ -235,11 +235,12 @@ def _alibaba_roles() -> dict[str, Field]:
         "role_arn": _text(
             "Role ARN",
             "For ram_role_arn and oidc_role_arn: the role to assume, such as acs:ram::<account ID>:role/<name>. "
-            "Left empty, ALIBABA_CLOUD_ROLE_ARN.",
+            "For oidc_role_arn left empty, ALIBABA_CLOUD_ROLE_ARN.",
         ),
         "role_session_name": _text(
             "Session name",
-            "For ram_role_arn and oidc_role_arn: shown in audit logs. Left empty, ALIBABA_CLOUD_ROLE_SESSION_NAME.",
+            "For ram_role_arn and oidc_role_arn: shown in audit logs. For oidc_role_arn left empty, "
+            "ALIBABA_CLOUD_ROLE_SESSION_NAME.",
         ),
         "role_session_expiration": _seconds(
             "Session duration", "For ram_role_arn and oidc_role_arn: seconds that a key is asked for."

@@ -4,6 +4,7 @@
 
     MLWorkflowsError                  an AirflowException, so soft_fail and ``except AirflowException`` see it
     ├── ConfigurationError            the Airflow connection is missing something or contradicts itself
+    │   └── CredentialsMissingError   there are none of a kind, because none are set up
     ├── InvalidInputError             an argument is wrong; nothing was sent
     ├── TransportError                no answer arrived; ``may_have_taken_effect`` says what that means for a write
     ├── ApiError                      the service answered, but not with what was asked for
@@ -42,6 +43,10 @@ class MLWorkflowsError(AirflowException):
 
 class ConfigurationError(MLWorkflowsError):
     """The Airflow connection lacks a field, has one nobody knows, or fields that exclude each other."""
+
+
+class CredentialsMissingError(ConfigurationError):
+    """There are no credentials of a kind, because none are set up; those of another kind may be there."""
 
 
 class InvalidInputError(MLWorkflowsError):

@@ -11,7 +11,7 @@ import threading
 from asyncio import AbstractEventLoop, Lock, get_running_loop, to_thread
 from collections.abc import Callable, Generator, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -47,9 +47,15 @@ REFUSAL_REMEMBERED = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Effect: let this many seconds pass."""
+    """Effect: let this many seconds pass before another attempt.
+
+    :param failure: of the attempt before.
+    :param story: the same in a few words.
+    """
 
     seconds: float
+    failure: MLWorkflowsError
+    story: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +192,13 @@ class Patience:
 
     :param attempts: how often a request is sent at most.
     :param jitter: source of random numbers in [0, 1).
+    :param hasty: whether somebody waits who cannot wait long: then whoever issues credentials is asked once too, and
+        waited for no longer than the service.
     """
 
     attempts: int = DEFAULT_ATTEMPTS
     jitter: Callable[[], float] = field(default=random.random, repr=False)
+    hasty: bool = False
 
 
 class Client:
@@ -263,15 +272,26 @@ class Client:
         self._dated = reply.headers.get("date", ""), self.clock.time()
         return reply
 
+    def _in_time(self, connectivity: Connectivity) -> Connectivity:
+        if not self.patience.hasty:
+            return connectivity
+        return replace(connectivity, timeout=min(connectivity.timeout, self.connectivity.timeout))
+
+    def _begin(self, pause: Pause) -> None:
+        if self.patience.hasty:
+            raise pause.failure
+        log.warning("%s; trying again in %.1f s.", pause.story, pause.seconds)
+
     def _perform(self, effect: Effect) -> Any:
         match effect:
             case WireRequest():
                 return self._noted(self.connectivity.transmit(effect))
             case Through(request, connectivity):
-                return connectivity.transmit(request)
+                return self._in_time(connectivity).transmit(request)
             case FileText():
                 return effect.read()
             case Pause(seconds):
+                self._begin(effect)
                 self.clock.sleep(seconds)
                 return None
             case Lookup(cell, flow):
@@ -289,10 +309,11 @@ class Client:
             case WireRequest():
                 return self._noted(await self.connectivity.atransmit(effect))
             case Through(request, connectivity):
-                return await connectivity.atransmit(request)
+                return await self._in_time(connectivity).atransmit(request)
             case FileText():
                 return await to_thread(effect.read)
             case Pause(seconds):
+                self._begin(effect)
                 await self.clock.asleep(seconds)
                 return None
             case Lookup(cell, flow):
@@ -337,8 +358,7 @@ def exchange(
         )
         if pause is None:
             raise failure
-        _log_retry(service, request, failure, pause)
-        yield Pause(pause)
+        yield Pause(pause, failure, _story(service, request, failure))
         attempt += 1
 
 
@@ -353,6 +373,6 @@ def _address(service: Service, request: Request[Any], identity: Signer) -> WireR
     return WireRequest(request.method, url, headers, content)
 
 
-def _log_retry(service: Service, request: Request[Any], failure: MLWorkflowsError, pause: float) -> None:
+def _story(service: Service, request: Request[Any], failure: MLWorkflowsError) -> str:
     what = "is throttling" if isinstance(failure, ThrottledError) else "failed at"
-    log.warning("%s %s %s; trying again in %.1f s.", service.name, what, request.operation, pause)
+    return f"{service.name} {what} {request.operation}"

@@ -21,6 +21,8 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    ServerError,
+    ThrottledError,
     TransportError,
     is_transient,
 )
@@ -146,6 +148,13 @@ def reported(issuing: Exchange[T], lack: str = NONE) -> Exchange[T]:
             raise
         told = lack + str(error).removeprefix(lack)
         raise TransportError(told, may_have_taken_effect=False) from error.__cause__
+
+
+def is_somebody_there(error: MLWorkflowsError) -> bool:
+    """Whether an error comes of somebody who should have answered, and does not just now."""
+    if isinstance(error, TransportError):
+        return error.may_have_taken_effect
+    return isinstance(error, ServerError | ThrottledError)
 
 
 class Issuer(Protocol[C_co]):

@@ -113,7 +113,7 @@ class RunHook(BaseHook, Session):
     :param conn_id: Airflow connection; the type's default one if "", the environment's own credentials if None.
     :param attempts: how often a request is sent at most, where repeating it is safe.
     :param timeout: seconds without any data from the service, and for the whole of an answer; None for the
-        connection's own.
+        connection's own. With one attempt it holds for whoever issues credentials, too, who is then asked once as well.
     :param clock: where time comes from.
     """
 
@@ -134,7 +134,7 @@ class RunHook(BaseHook, Session):
     ) -> None:
         super().__init__()
         self.conn_id = self.default_conn_name if conn_id == "" else conn_id
-        self.patience = Patience(attempts)
+        self.patience = Patience(attempts, hasty=attempts == 1 and timeout is not None)
         self.timeout = timeout
         self.clock = clock
         self._loop_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -186,7 +186,7 @@ class RunHook(BaseHook, Session):
                 f"Connection {fields.conn_id!r} is of type {fields.conn_type}, but {type(self).__name__} needs one of "
                 f"type {' or '.join(types)}. Name another in {self.conn_name_attr}."
             )
-        if fields.host:
+        if fields.host and fields.conn_type not in self.foreign_conn_types:
             raise ConfigurationError(
                 f"Connection {fields.conn_id!r} has a host, which is not used. Remove it; to reach the service at an "
                 "address of its own, put this with its scheme into the extra as endpoint."
@@ -196,7 +196,7 @@ class RunHook(BaseHook, Session):
     def brief(self) -> Self:
         """A hook like this one that does not try long: one attempt per request, and ten seconds."""
         brief = copy(self)
-        brief.patience = Patience(attempts=1)
+        brief.patience = Patience(attempts=1, hasty=True)
         brief.timeout = min(self.timeout or BRIEF_TIMEOUT, BRIEF_TIMEOUT)
         brief.__dict__.pop("client", None)
         return brief

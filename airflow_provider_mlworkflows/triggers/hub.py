@@ -155,7 +155,8 @@ class RunHub:
         key = (service.name, *scope.values())
         hub = hubs.get(key)
         if hub is None:
-            refusals = Refusals.shared(next(iter(scope.values()), None))  # the connection comes first
+            # The connection comes first. Its id goes with its name: both clouds may have none.
+            refusals = Refusals.shared(next(iter(scope.items()), None))
             hub = hubs[key] = cls(partial(service.hook, scope, attempts=1, clock=clock), clock, refusals=refusals)
         return hub
 

@@ -30,12 +30,15 @@ class Refusals:
         self._lock = asyncio.Lock()
 
     @classmethod
-    def shared(cls, conn_id: object) -> Refusals:
-        """Those of a connection, one for all hubs of this event loop."""
+    def shared(cls, connection: object) -> Refusals:
+        """Those of a connection, one for all hubs of this event loop.
+
+        :param connection: what tells it from all others.
+        """
         known = _refusals.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
-        found = known.get(conn_id)
+        found = known.get(connection)
         if found is None:
-            found = known[conn_id] = cls()
+            found = known[connection] = cls()
         return found
 
     def current(self, now: float) -> AuthenticationError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from tests.clouds.alibaba_issuers import (
     refusal,
     text_reply,
 )
+from tests.clouds.issuing import Office
 from tests.clouds.support import FakeClock, json_reply
 from tests.support import assert_no_secret
 
@@ -181,6 +183,11 @@ class TestCredentialsUri:
         assert desk.sent[0].url == self.URI
         assert desk.sent[0].method == "GET"
         assert desk.ways == [NEIGHBOUR]
+
+    def test_certificates_are_checked_as_the_connection_says(self) -> None:
+        desk = counter(PRESENT)
+        desk.issue(CredentialsUri("https://keys.example.com/", "/etc/ca.pem"))
+        assert desk.ways == [replace(NEIGHBOUR, verify="/etc/ca.pem")]
 
     def test_falls_back_to_the_environment(self, variables: Variables) -> None:
         with pytest.raises(ConfigurationError, match="Neither credentials_uri nor ALIBABA_CLOUD_CREDENTIALS_URI"):
@@ -358,6 +365,14 @@ class TestProfile:
         assert_no_secret(f"{caught.value!r} {caught.value.__cause__!r}", SECRETS)
 
 
+def test_a_changed_profile_is_seen_within_ten_minutes(clock: FakeClock, write: Write) -> None:
+    source, office = renewable(Profile(file=write("own", INI)), clock), Office(clock)
+    assert office.run(source.current()).access_key == KEY
+    write("own", INI.replace(KEY, "ANOTHER"))
+    clock.now += 600
+    assert office.run(source.current()).access_key == "ANOTHER"
+
+
 class TestEnvironment:
     OIDC: dict[str, str] = {"ROLE_ARN": ROLE_ARN, "OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/ack"}  # noqa: RUF012
 
@@ -409,6 +424,24 @@ class TestEnvironment:
         assert message.count("There are no") == 1
         assert desk.asked() == [TOKEN_PATH], "one short look for a metadata service"
 
+    @pytest.mark.parametrize(
+        ("replies", "kind"),
+        [
+            ([UNREACHABLE], ConfigurationError),
+            ([TOKEN, text_reply("no", 404)], ConfigurationError),
+            ([TOKEN, text_reply("no", 503)], TransportError),
+            ([LOST, LOST], TransportError),
+        ],
+    )
+    def test_only_who_fails_just_now_may_have_some_later(
+        self, replies: list[Any], kind: type[MLWorkflowsError]
+    ) -> None:
+        desk = counter(*replies)
+        with pytest.raises(kind, match=r"^There are no Alibaba Cloud credentials in the environment") as caught:
+            desk.issue(Environment())
+        assert not desk.script
+        assert not getattr(caught.value, "may_have_taken_effect", False)
+
     def test_what_is_switched_off_is_said_and_not_asked(self, variables: Variables) -> None:
         variables(ECS_METADATA_DISABLED="true", CLI_PROFILE_DISABLED="true")
         desk = counter()
@@ -445,6 +478,8 @@ class TestEnvironment:
         ("replies", "kind"),
         [
             ([refusal("AuthenticationFail.OIDCToken.Expired", 400)], AuthenticationError),
+            ([refusal("EntityNotExist.Role", 404)], ConfigurationError),
+            ([refusal("InvalidParameter.RoleSessionName", 400)], ConfigurationError),
             ([LOST, LOST, LOST], TransportError),
         ],
     )
@@ -456,6 +491,28 @@ class TestEnvironment:
         with pytest.raises(kind):
             desk.issue(Environment(WAYS))
         assert {request.partition(" ")[0] for request in desk.asked()} == {"POST"}
+
+    def test_nor_of_what_a_profile_names(self, write: Write) -> None:
+        write(".aliyun/config.json", COMMAND_LINE.replace('"current": "key"', '"current": "role"'))
+        desk = counter(refusal("EntityNotExist.Role", 404))
+        with pytest.raises(ConfigurationError, match="There is no such role"):
+            desk.issue(Environment(WAYS))
+        assert desk.asked() == ["POST /"]
+
+    def test_nor_of_a_token_that_is_not_mounted(self, variables: Variables) -> None:
+        variables(**self.OIDC, OIDC_TOKEN_FILE="/nowhere/token")
+        desk = counter(TOKEN, NAME, PRESENT)
+        with pytest.raises(ConfigurationError, match=r"^The OIDC token file '/nowhere/token' cannot be read"):
+            desk.issue(Environment(WAYS))
+        assert not desk.sent
+
+    def test_nor_of_a_role_that_the_machine_had(self) -> None:
+        environment = Environment(WAYS)
+        counter(TOKEN, NAME, PRESENT).issue(environment)
+        desk = counter(TOKEN, text_reply("no", 404))
+        with pytest.raises(ConfigurationError, match="Check that this machine has a RAM role"):
+            desk.issue(environment)
+        assert not desk.script
 
     def test_the_security_token_belongs_to_the_key(self, variables: Variables) -> None:
         variables(ACCESS_KEY_ID=KEY, ACCESS_KEY_SECRET=SECRET, SECURITY_TOKEN=NEW_TOKEN)

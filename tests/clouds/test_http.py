@@ -429,6 +429,22 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_named(
 
 
 @BOTH
+def test_a_neighbour_is_reached_past_the_proxy_of_the_environment(
+    blocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http._client.cache_clear()
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    with _server(_ok) as server, monkeypatch.context() as environment:
+        for variable in ("HTTP_PROXY", "http_proxy"):
+            environment.setenv(variable, "http://127.0.0.1:1")
+        assert _transmit(Connectivity(direct=True), _post(server.url), blocking=blocking).status == 200
+        with pytest.raises(TransportError):
+            _transmit(Connectivity(), _post(server.url), blocking=blocking)
+    http._client.cache_clear()
+
+
+@BOTH
 def test_certificates_of_the_environment_that_cannot_be_read_are_named(
     blocking: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.client import Client
+from airflow_provider_mlworkflows.clouds.client import Client, Exchange
+from airflow_provider_mlworkflows.clouds.flow import drive
 from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
 from airflow_provider_mlworkflows.clouds.huawei.credentials import (
     AccessKey,
@@ -17,10 +18,10 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import (
     IamToken,
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
-from airflow_provider_mlworkflows.clouds.issued import Fixed
+from airflow_provider_mlworkflows.clouds.issued import Fixed, Issued, Renewable
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
-from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError
+from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError, TransportError
 from tests.clouds.support import NOON, FakeClock, ScriptedNetwork, json_reply, network
 
 KEY = AccessKey("AKEXAMPLE0001", "sk-do-not-tell", "st-do-not-tell")
@@ -91,13 +92,28 @@ def test_a_project_that_cannot_be_found_out_is_a_matter_of_configuration(
     assert "do-not-tell" not in str(caught.value)
 
 
-def test_a_failed_lookup_is_not_remembered(clock: FakeClock) -> None:
+def test_a_failed_lookup_is_not_remembered_for_long(clock: FakeClock) -> None:
     wire = network(_projects(), _projects(PROJECT), json_reply({"a": 1}))
     client = _client(_account(clock), wire, clock)
 
     with pytest.raises(ConfigurationError):
         client.send(ASK)
+    clock.now += 6
     assert client.send(ASK) == {"a": 1}
+
+
+def test_a_lookup_that_nobody_answers_is_not_made_by_each_who_waits_for_it(clock: FakeClock) -> None:
+    away = TransportError("IAM is away", may_have_taken_effect=True)
+    wire = network(*[away] * 4, _projects(PROJECT), *[json_reply({"a": 1})] * 20)
+    client = _client(_account(clock), wire, clock)
+
+    async def together() -> list[dict[str, Any] | BaseException]:
+        return await asyncio.gather(*(client.asend(ASK) for _ in range(20)), return_exceptions=True)
+
+    assert {type(error) for error in asyncio.run(together())} == {TransportError}
+    assert len(wire.sent) == 4, "the attempts of one"
+    clock.now += 6
+    assert asyncio.run(together()) == [{"a": 1}] * 20
 
 
 REFUSED_KEY = json_reply({"error_code": "APIGW.0301", "error_msg": "verify aksk signature fail"}, status=401)
@@ -126,6 +142,23 @@ def test_a_refused_lookup_is_shared_by_all_who_ask_within_a_minute(
     assert len(wire.sent) == 1
     clock.now += 61
     assert client.send(ASK) == {"a": 1}
+
+
+def test_a_key_that_is_renewed_for_the_lookup_makes_the_call_too(clock: FakeClock) -> None:
+    keys = iter((KEY, AccessKey("AKEXAMPLE0002", "sk-2", "st-2")))
+
+    def issue() -> Exchange[Issued[AccessKey]]:
+        yield from ()
+        return Issued(next(keys), clock.now, clock.now + 3600)
+
+    source = Renewable(issue, clock)
+    account = HuaweiAccount(source, region="r-1", project_id=None, iam_endpoint="https://iam.example.com", clock=clock)
+    wire = network(REFUSED_KEY, _projects(PROJECT), json_reply({}))
+    client = _client(account, wire, clock)
+    drive(source.current(), client._perform)
+    clock.now += 61
+    client.send(ASK)
+    assert [sent.headers["X-Security-Token"] for sent in wire.sent] == ["st-do-not-tell", "st-2", "st-2"]
 
 
 def test_refused_keys_are_not_tried_again(clock: FakeClock) -> None:

@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     ConfigurationError,
     MLWorkflowsError,
+    NotFoundError,
     ServerError,
     TransportError,
     UnexpectedReplyError,
@@ -213,6 +214,10 @@ class TestAgency:
                 office.run(source.current())
             clock.now += 15
         assert len(wire.sent) == 1
+
+    def test_an_agency_that_is_not_there(self, office: Office) -> None:
+        with pytest.raises(NotFoundError, match=r"Check the connection's agency_name, that agency_domain_name"):
+            office.issue(agency(network(iam_refusal(404, "Could not find the agency."))))
 
 
 OIDC: dict[str, Any] = {

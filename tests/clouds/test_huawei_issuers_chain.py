@@ -17,7 +17,12 @@ from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, Hu
 from airflow_provider_mlworkflows.clouds.huawei.machines import PodKeys, ServerKeys
 from airflow_provider_mlworkflows.clouds.huawei.surroundings import ChainKeys, EnvironmentKeys, ProfileKeys
 from airflow_provider_mlworkflows.clouds.issued import Issued, renewable
-from airflow_provider_mlworkflows.exceptions import AuthenticationError, ConfigurationError, TransportError
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    MLWorkflowsError,
+    TransportError,
+)
 from tests.clouds.issuing import (
     ENDS_AT,
     KEY_ID,
@@ -215,6 +220,15 @@ class _Machine:
         (self.folder / "credentials").write_text("[basic]\nak = of-profile\nsk = x\n")
         self.patch.setenv("HUAWEICLOUD_SDK_CREDENTIALS_FILE", str(self.folder / "credentials"))
 
+    def loses_oidc_token(self) -> None:
+        (self.folder / "jwt").unlink()
+
+    def has_a_project_of_another_kind(self) -> None:
+        self.patch.setenv("HUAWEICLOUD_SDK_PROJECT_ID", "cn-north-4")
+
+    def has_a_profile_cut_short(self) -> None:
+        (self.folder / "credentials").write_text("[bas")
+
     def has_agency(self) -> None:
         self.answer(WireReply(200, {}, b"session"), key_reply(200, access="of-server"), neighbour=True)
 
@@ -276,10 +290,58 @@ class TestChain:
         with pytest.raises(AuthenticationError, match="STS refused AssumeAgencyWithOIDC"):
             office.issue(machine.chain())
 
+    @pytest.mark.parametrize("found", [False, True], ids=["at first", "later on"])
+    @pytest.mark.parametrize(
+        ("kind", "broken"),
+        [
+            (_Machine.has_oidc, _Machine.loses_oidc_token),
+            (_Machine.has_keys, _Machine.has_a_project_of_another_kind),
+            (_Machine.has_profile, _Machine.has_a_profile_cut_short),
+        ],
+    )
+    def test_what_is_there_and_broken_is_not_passed_over_either(
+        self,
+        office: Office,
+        machine: _Machine,
+        kind: Callable[[_Machine], None],
+        broken: Callable[[_Machine], None],
+        found: bool,
+    ) -> None:
+        chain = machine.chain()
+        kind(machine)
+        if found:
+            office.issue(chain)
+        broken(machine)
+        machine.has_agency()
+        with pytest.raises(ConfigurationError, match=r"^The "):
+            office.issue(chain)
+        assert not machine.neighbour.sent
+
     def test_a_metadata_service_that_fails_is(self, office: Office, machine: _Machine) -> None:
         machine.answer(WireReply(500, {}, b"no"), neighbour=True)
         machine.is_pod()
         assert office.issue(machine.chain()).credentials.access_key == "of-pod"
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            (UNREACHABLE, ConfigurationError),
+            (WireReply(404, {}, b"<html>"), ConfigurationError),
+            (WireReply(401, {}, b"Please configure Cloud Service Agency first"), ConfigurationError),
+            (WireReply(500, {}, b"no"), TransportError),
+            (WireReply(429, {}, b"no"), TransportError),
+            (TransportError("no answer came", may_have_taken_effect=True), TransportError),
+        ],
+    )
+    def test_only_who_fails_just_now_may_have_some_later(
+        self, office: Office, machine: _Machine, answer: WireReply | TransportError, kind: type[MLWorkflowsError]
+    ) -> None:
+        if isinstance(answer, WireReply) and answer.status < 429:
+            machine.answer(WireReply(404, {}, b"no sessions"), neighbour=True)
+        machine.answer(answer, neighbour=True)
+        with pytest.raises(kind, match=r"^No credentials were found") as caught:
+            office.issue(machine.chain())
+        assert not getattr(caught.value, "may_have_taken_effect", False)
 
     def test_it_keeps_to_what_it_has_found(self, office: Office, machine: _Machine) -> None:
         machine.has_no_metadata()
@@ -308,7 +370,7 @@ class TestChain:
     def test_without_a_region_oidc_is_not_usable(self, office: Office, machine: _Machine) -> None:
         machine.has_oidc()
         machine.has_no_metadata()
-        with pytest.raises(ConfigurationError, match=r"OIDC: .*region or sts_endpoint"):
+        with pytest.raises(ConfigurationError, match=r"OIDC, region or sts_endpoint"):
             office.issue(replace(machine.chain(), sts_endpoint="", region=""))
 
     def test_no_error_and_no_repr_tells_a_secret(self, office: Office, machine: _Machine) -> None:

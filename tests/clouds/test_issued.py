@@ -279,6 +279,30 @@ class TestCrowd:
         assert office.asked == 2
 
 
+class _Overtaken:
+    """A lock; before the first who comes for it has it, somebody else comes and goes."""
+
+    def __init__(self, overtaker: Callable[[], object]) -> None:
+        self._overtakers = [overtaker]
+
+    def __enter__(self) -> None:
+        for overtake in (self._overtakers.pop() for _ in self._overtakers[:1]):
+            overtake()
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was taken."""
+
+
+def test_those_that_somebody_renews_just_before_are_kept(clock: FakeClock, run: Run) -> None:
+    office = _Office(clock)
+    source, another = office.renewable, _runner(clock, blocking=True)
+    run(source.current())
+    clock.now += HOUR
+    source._swap = _Overtaken(lambda: another(source.current()))  # type: ignore[assignment]
+    assert run(source.current()) == 2
+    assert office.asked == 2
+
+
 @dataclass(frozen=True)
 class _Issuer:
     name: str
@@ -293,6 +317,12 @@ def test_equal_issuers_share_what_they_issue(clock: FakeClock, run: Run) -> None
     assert renewable(_Issuer("a"), clock) is not renewable(_Issuer("b"), clock)
     assert renewable(_Issuer("a"), clock) is not renewable(_Issuer("a"), FakeClock())
     assert run(renewable(_Issuer("a"), clock).current()) == "a"
+
+
+def test_a_forked_process_has_its_own(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    inherited = renewable(_Issuer("a"), clock)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert renewable(_Issuer("a"), clock) is not inherited
 
 
 class TestFile:

@@ -20,11 +20,12 @@ from airflow_provider_mlworkflows.clouds.huawei.obs_credentials import ObsAccoun
 from airflow_provider_mlworkflows.clouds.huawei.surroundings import ChainKeys, EnvironmentKeys, ProfileKeys
 from airflow_provider_mlworkflows.clouds.huawei.tokens import PasswordTokens
 from airflow_provider_mlworkflows.clouds.issued import Fixed, renewable
-from airflow_provider_mlworkflows.exceptions import ConfigurationError
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, TransportError
 from airflow_provider_mlworkflows.hooks.aom import AomWorkflowHook
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
 from airflow_provider_mlworkflows.hooks.obs import ObsWorkflowHook
+from airflow_provider_mlworkflows.runs import RunRef
 from tests.clouds.support import FakeClock, json_reply, network
 from tests.support import assert_no_secret
 
@@ -281,6 +282,17 @@ class TestOtherProvidersConnections:
         fields = fields_of(extra, conn_type="huaweicloud", **KEYS)
         assert source_of(fields, clock) == Fixed(AccessKey(LOGIN, PASSWORD))
 
+    @pytest.mark.parametrize(("conn_type", "good"), [("huaweicloud", True), ("huawei_mlworkflows", False)])
+    def test_also_with_a_host_that_nobody_uses(self, conn_type: str, good: bool, monkeypatch: Any) -> None:
+        connection = {"conn_type": conn_type, **KEYS, "host": "obs.example.com", "extra": {"region": REGION}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
+        hook = ModelArtsHook(CONN_ID)
+        if good:
+            assert hook.client.service.endpoint == f"https://modelarts.{REGION}.myhuaweicloud.com"
+        else:
+            with pytest.raises(ConfigurationError, match="has a host"):
+                hook.get_conn()
+
 
 class TestWithoutAConnection:
     @pytest.mark.parametrize("hook", [ModelArtsHook, AomWorkflowHook, ObsWorkflowHook])
@@ -321,6 +333,64 @@ def asked_with(hook: Any, call: Any, reply: Any, **extra: str) -> tuple[dict[str
 
 WORKFLOW = "5b1f0c6e-2d7a-4983-b6c5-0e9f14a7d382"
 NO_PAGE = json_reply({"total": 0, "count": 0, "items": []})
+
+
+class TestHaste:
+    WAYS: tuple[dict[str, Any], ...] = (
+        {"auth_type": "password", "domain_name": "acme"},
+        {"auth_type": "agency", "agency_name": "deployer"},
+        {},
+    )
+
+    def waited(self, extra: dict[str, Any], clock: FakeClock, monkeypatch: pytest.MonkeyPatch, use: Any) -> float:
+        """Seconds until a hook gives up, on a network where nobody answers."""
+
+        def silent(way: Connectivity, request: Any) -> Any:
+            clock.now += way.timeout
+            raise TransportError("silence", may_have_taken_effect=True)
+
+        monkeypatch.setattr(Connectivity, "transmit", silent)
+        connection = {"conn_type": "huawei_mlworkflows", **KEYS, "extra": {"region": REGION, **extra}}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
+        before = clock.now
+        use()
+        return clock.now - before
+
+    @pytest.mark.parametrize("extra", WAYS)
+    def test_a_test_of_the_connection_gives_up_after_ten_seconds(
+        self,
+        extra: dict[str, Any],
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        test = ModelArtsHook(CONN_ID, clock=clock).test_connection
+        assert self.waited(extra, clock, monkeypatch, test) == 10
+        assert "trying again" not in caplog.text
+
+    @pytest.mark.parametrize("extra", WAYS)
+    def test_who_is_about_to_be_killed_gives_up_when_told_to(
+        self, extra: dict[str, Any], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hook = ModelArtsHook(CONN_ID, attempts=1, timeout=3, clock=clock)
+
+        def stop() -> None:
+            with pytest.raises(TransportError):
+                hook.stop_run(RunRef(WORKFLOW, WORKFLOW))
+
+        assert self.waited(extra, clock, monkeypatch, stop) == 3
+
+    def test_others_ask_again(
+        self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        hook = ModelArtsHook(CONN_ID, attempts=1, clock=clock)
+
+        def look() -> None:
+            with pytest.raises(TransportError):
+                hook.list_workflows()
+
+        assert self.waited(self.WAYS[0], clock, monkeypatch, look) > 30
+        assert caplog.text.count("IAM failed at KeystoneCreateUserTokenByPassword; trying again in ") == 2
 
 
 class TestDefaults:

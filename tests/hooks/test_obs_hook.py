@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_mlworkflows.clouds.flow import drive
 from airflow_provider_mlworkflows.clouds.http import close_clients
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.emulator.faults import FaultRule
@@ -224,6 +225,18 @@ class TestTokens:
         modelarts.clock.advance(3400)
         hook.list_workflows()
         assert asked(modelarts, EXCHANGE) == 2
+
+    def test_shows_no_more_once_its_key_has_been_refused(
+        self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = self.by_token(modelarts, monkeypatch).client
+        first = client.identity()
+        modelarts.clock.advance(61)
+        second = drive(client.account.renewed(first), client._perform)
+        assert second is not None
+        assert second.name != first.name
+        token = modelarts.emulator.credentials.token.text
+        assert token not in second.redact(f"what was sent: {token}")
 
     def test_a_token_that_iam_does_not_know(self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch, ask: Ask) -> None:
         hook = connected(

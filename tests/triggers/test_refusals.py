@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.hooks.aom import AomWorkflowHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.services.aom import AOM
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
+from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
 from airflow_provider_mlworkflows.triggers.hub import RunHub
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import REFUSED_GRACE, REFUSED_PAUSES
@@ -145,6 +146,16 @@ async def test_connections_have_nothing_to_do_with_each_other() -> None:
     one.judge([REFUSAL], 0.0)
     assert one.current(1.0) is REFUSAL
     assert other.current(1.0) is None
+
+
+async def test_environments_of_two_clouds_have_nothing_to_do_with_each_other(clock: ScriptedClock) -> None:
+    nowhere = SimpleNamespace(
+        huawei_conn_id=None, alibaba_conn_id=None, region="r-1", project_id=None, states=None, workspace_id="1"
+    )
+    modelarts, aom, pai = (RunHub.shared(service, nowhere, clock) for service in (MODELARTS, AOM, PAIFLOW))
+    modelarts._refusals.judge([REFUSAL], 0.0)
+    assert aom._refusals.current(1.0) is REFUSAL
+    assert pai._refusals.current(1.0) is None
 
 
 async def test_refusals_grow_rarer() -> None:

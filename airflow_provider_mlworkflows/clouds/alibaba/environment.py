@@ -19,8 +19,13 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
 from airflow_provider_mlworkflows.clouds.alibaba.metadata import CredentialsUri, EcsRole
 from airflow_provider_mlworkflows.clouds.alibaba.profiles import INI_FILE, JSON_FILE, Profile
 from airflow_provider_mlworkflows.clouds.alibaba.roles import OidcRole
-from airflow_provider_mlworkflows.clouds.issued import NONE
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError
+from airflow_provider_mlworkflows.clouds.issued import NONE, is_somebody_there
+from airflow_provider_mlworkflows.exceptions import (
+    ConfigurationError,
+    CredentialsMissingError,
+    MLWorkflowsError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -39,12 +44,12 @@ class EnvironmentKey:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """The key as it is now.
 
-        :raises ConfigurationError: if there is none.
+        :raises CredentialsMissingError: if there is none.
         """
         key, secret = variable("ACCESS_KEY_ID"), variable("ACCESS_KEY_SECRET")
         if key is None or secret is None:
             unset = [name for name in ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET") if variable(name) is None]
-            raise ConfigurationError(f"{' and '.join(PREFIX + name for name in unset)} not set.")
+            raise CredentialsMissingError(f"{' and '.join(PREFIX + name for name in unset)} not set.")
         return (yield from Given(AccessKey(key, secret, variable("SECURITY_TOKEN"))).issue(clock))
 
 
@@ -60,10 +65,10 @@ class Off:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """Nothing.
 
-        :raises ConfigurationError: always.
+        :raises CredentialsMissingError: always.
         """
         yield from ()
-        raise ConfigurationError(self.reason)
+        raise CredentialsMissingError(self.reason)
 
 
 class _Place(NamedTuple):
@@ -91,31 +96,36 @@ class Environment:
         """Look for credentials.
 
         :raises AuthenticationError: if a place that is set up is refused.
-        :raises ConfigurationError: if there are none anywhere; says where they were looked for.
-        :raises TransportError: if a place that is set up does not answer.
+        :raises ConfigurationError: if there are none anywhere, which says where they were looked for, or if a place
+            that is set up cannot be used.
+        :raises TransportError: if a place that is set up does not answer, or there are none anywhere and a metadata
+            service that fails just now.
         """
         for place in tuple(self._found):
             try:
                 return (yield from place.issuer.issue(clock))
-            except ConfigurationError as error:
+            except CredentialsMissingError as error:
                 log.info("Credentials do not come from the %s any more: %s", place.title, error)
                 self._found.clear()
         passed = []
+        may_come = False
         for place in self._places():
+            issuer = place.issuer
             try:
-                issued = yield from place.issuer.issue(clock)
+                issued = yield from (issuer.ask(clock) if isinstance(issuer, EcsRole) else issuer.issue(clock))
             except MLWorkflowsError as error:
-                if place.title != ECS and not isinstance(error, ConfigurationError):
+                if place.title != ECS and not isinstance(error, CredentialsMissingError):
                     raise
+                may_come = may_come or is_somebody_there(error)
                 passed.append(f"{place.title}: {str(error).removeprefix(NONE)}")
             else:
                 log.info("Credentials come from the %s.", place.title)
                 self._found[:] = [place]
                 return issued
-        raise ConfigurationError(
-            "There are no Alibaba Cloud credentials in the environment. Looked for, in this order: "
-            + " ".join(f"({number}) {each}" for number, each in enumerate(passed, 1))
+        told = "There are no Alibaba Cloud credentials in the environment. Looked for, in this order: " + " ".join(
+            f"({number}) {each}" for number, each in enumerate(passed, 1)
         )
+        raise TransportError(told, may_have_taken_effect=False) if may_come else ConfigurationError(told)
 
     def _places(self) -> Iterator[_Place]:
         yield _Place("access key", EnvironmentKey())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -137,11 +138,14 @@ class Given:
     """Issues a key that somebody has given once and for all.
 
     :param key: the key.
+    :param seconds: how long it may be used before it is looked for again; for ever if infinite.
     """
 
     key: AccessKey
+    seconds: float = math.inf
 
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """The key."""
         yield from ()
-        return Issued(self.key, clock.time())
+        now = clock.time()
+        return Issued(self.key, now, now + self.seconds)

@@ -25,6 +25,7 @@ from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     BadRequestError,
     ConfigurationError,
+    CredentialsMissingError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
@@ -99,9 +100,10 @@ class EcsRole:
         :raises ConfigurationError: if the instance has no such role.
         :raises TransportError: if no metadata service answers.
         """
-        return reported(self._issued(clock))
+        return reported(self.ask(clock))
 
-    def _issued(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
+    def ask(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
+        """The same, with the errors of the metadata service as they are."""
         token = yield from self._token(clock)
         role = self.role_name or variable("ECS_METADATA")
         if role is None:
@@ -175,7 +177,7 @@ class CredentialsUri:
     def _issued(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         uri = self.uri or variable("CREDENTIALS_URI")
         if uri is None:
-            raise ConfigurationError(f"Neither credentials_uri nor {PREFIX}CREDENTIALS_URI is set.")
+            raise CredentialsMissingError(f"Neither credentials_uri nor {PREFIX}CREDENTIALS_URI is set.")
         parts = _parsed(uri)
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
         path = quote(parts.path, safe="/%~") or "/"

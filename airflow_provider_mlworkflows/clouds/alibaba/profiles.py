@@ -21,7 +21,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.roles import (
 )
 from airflow_provider_mlworkflows.clouds.client import FileText
 from airflow_provider_mlworkflows.clouds.issued import NONE
-from airflow_provider_mlworkflows.exceptions import ConfigurationError
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, CredentialsMissingError
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 INI_FILE = "~/.alibabacloud/credentials.ini"
 JSON_FILE = "~/.aliyun/config.json"
 FIRST_PROFILE = "default"
+PROFILE_SECONDS = 600.0
+"""Seconds after which a profile that holds a key has been read anew."""
 
 _KINDS: Mapping[str, str] = {
     "access_key": "key",
@@ -71,7 +73,8 @@ class Profile:
         """What the profile holds, or what whoever it refers to issues.
 
         :raises AuthenticationError: if they refuse.
-        :raises ConfigurationError: if there is no such file or profile, or it cannot be used.
+        :raises CredentialsMissingError: if there is no such file or profile, or it has no credentials of a known kind.
+        :raises ConfigurationError: if no sense can be made of it, or whoever it refers to knows nothing of it.
         :raises TransportError: if they do not answer.
         """
         given = self.file or variable("CREDENTIALS_FILE")
@@ -84,7 +87,7 @@ class Profile:
                 continue
             described = _Described.of(path, text, self.name or variable("PROFILE"))
             return (yield from described.issuer(self.ways).issue(clock))
-        raise ConfigurationError(f"{NONE}{' '.join(missing)} Set profile_file or {PREFIX}CREDENTIALS_FILE.")
+        raise CredentialsMissingError(f"{NONE}{' '.join(missing)} Set profile_file or {PREFIX}CREDENTIALS_FILE.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,10 @@ class _Described:
         """Whoever issues what the profile promises."""
         match _KINDS.get(self.kind):
             case "key":
-                return Given(self._key())
+                return Given(self._key(), PROFILE_SECONDS)
             case "temporary key":
                 self._need("security_token")
-                return Given(self._key())
+                return Given(self._key(), PROFILE_SECONDS)
             case "role":
                 return RamRole(
                     self._key(),
@@ -130,7 +133,7 @@ class _Described:
                 )
             case "ecs":
                 return EcsRole(self.fields.get("role_name"), endpoint=ways.metadata)
-        raise ConfigurationError(
+        raise CredentialsMissingError(
             f"{self.where} is of type {self.kind or 'none'!r}, which is not supported. Use another profile; supported "
             f"are {', '.join(_KINDS)}."
         )
@@ -142,7 +145,9 @@ class _Described:
     def _need(self, name: str) -> str:
         value = self.fields.get(name)
         if value is None:
-            raise ConfigurationError(f"{self.where} is of type {self.kind}, but has no {_spelled(name, self.kind)}.")
+            raise CredentialsMissingError(
+                f"{self.where} is of type {self.kind}, but has no {_spelled(name, self.kind)}."
+            )
         return value
 
     def _seconds(self) -> int:
@@ -174,7 +179,7 @@ def _read_ini(file: str, text: str, name: str | None) -> _Described:
         raise _no_profile(file, name, parser.sections())
     section = dict(parser.items(name))
     if section.get("enable", "").strip().lower() == "false":
-        raise ConfigurationError(f"{file} has a profile {name!r}, but it is not enabled.")
+        raise CredentialsMissingError(f"{file} has a profile {name!r}, but it is not enabled.")
     return _described(file, name, section.pop("type", ""), section, _INI_NAMES)
 
 
@@ -200,6 +205,6 @@ def _described(file: str, name: str, kind: str, fields: Mapping[str, Any], names
     return _Described(f"{file}, profile {name!r},", kind.strip(), kept)
 
 
-def _no_profile(file: str, name: str, others: list[str]) -> ConfigurationError:
+def _no_profile(file: str, name: str, others: list[str]) -> CredentialsMissingError:
     there = f"it has {', '.join(others)}" if others else "it has none"
-    return ConfigurationError(f"{file} has no profile {name!r}; {there}. Set profile or {PREFIX}PROFILE.")
+    return CredentialsMissingError(f"{file} has no profile {name!r}; {there}. Set profile or {PREFIX}PROFILE.")

@@ -13,7 +13,7 @@ from airflow_provider_mlworkflows.clouds.huawei.temporary_keys import TemporaryK
 from airflow_provider_mlworkflows.clouds.issued import Fixed, renewable, used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
-from airflow_provider_mlworkflows.exceptions import ConfigurationError
+from airflow_provider_mlworkflows.exceptions import ConfigurationError, CredentialsMissingError
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -111,7 +111,8 @@ class OidcKeys:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """AssumeAgencyWithOIDC, which needs no signature.
 
-        :raises ConfigurationError: if something is neither given nor in the environment, or the file cannot be read.
+        :raises CredentialsMissingError: if something is neither given nor in the environment.
+        :raises ConfigurationError: if the file cannot be read.
         :raises AuthenticationError: if STS does not accept what is in it.
         """
         needed = {
@@ -121,7 +122,7 @@ class OidcKeys:
         }
         if missing := [name for name, value in needed.items() if not value]:
             variables = [f"HUAWEICLOUD_OIDC_{name.upper()}" for name in missing]
-            raise ConfigurationError(
+            raise CredentialsMissingError(
                 f"To sign in with OIDC, {', '.join(missing)} must be in the connection's extra, or "
                 f"{', '.join(variables)} in the environment of whoever runs the task and of the triggerer."
             )

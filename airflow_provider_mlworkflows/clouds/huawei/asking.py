@@ -16,7 +16,12 @@ from airflow_provider_mlworkflows.clouds.huawei.temporary_keys import Epoch
 from airflow_provider_mlworkflows.clouds.issued import Issued
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.secrecy import without_secrets
-from airflow_provider_mlworkflows.exceptions import AuthenticationError, BadRequestError, PermissionDeniedError
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    BadRequestError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -35,7 +40,7 @@ _KEY_IN_REPLY = re.compile(
     r"""(["'](?:access|secret|securitytoken|access_key_id|secret_access_key|security_token)["']\s*:\s*["'])[^"']*""",
     re.IGNORECASE,
 )
-_REFUSED = (AuthenticationError, BadRequestError, PermissionDeniedError)
+_REFUSED = (AuthenticationError, BadRequestError, NotFoundError, PermissionDeniedError)
 
 
 @dataclass(frozen=True, slots=True)

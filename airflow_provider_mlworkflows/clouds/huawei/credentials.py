@@ -20,7 +20,7 @@ from airflow_provider_mlworkflows.clouds.client import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.signing import signed_headers
-from airflow_provider_mlworkflows.clouds.issued import reported, used
+from airflow_provider_mlworkflows.clouds.issued import FAILURE_REMEMBERED, reported, used
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.clouds.secrecy import beginning_of, without_secrets
@@ -173,7 +173,7 @@ class HuaweiAccount:
         self._iam = Service("IAM", iam_endpoint, read_refusal)
         self._patience = patience or Patience()
         self._clock = clock
-        self._project: Cell[str] = Cell()
+        self._project: Cell[str] = Cell(failure_remembered=FAILURE_REMEMBERED)
         self._project.value = project_id
 
     def identity(self) -> Exchange[Identity]:

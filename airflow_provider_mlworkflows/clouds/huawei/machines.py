@@ -13,7 +13,12 @@ from airflow_provider_mlworkflows.clouds.huawei.temporary_keys import TemporaryK
 from airflow_provider_mlworkflows.clouds.issued import NEIGHBOUR
 from airflow_provider_mlworkflows.clouds.operation import Request
 from airflow_provider_mlworkflows.clouds.replies import Refusal, Service
-from airflow_provider_mlworkflows.exceptions import ApiError, AuthenticationError, ConfigurationError
+from airflow_provider_mlworkflows.exceptions import (
+    ApiError,
+    AuthenticationError,
+    ConfigurationError,
+    CredentialsMissingError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,12 +156,13 @@ class PodKeys:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """Ask with the token that is in the pod's file by now.
 
-        :raises ConfigurationError: if the environment does not say where, or the file cannot be read.
+        :raises CredentialsMissingError: if the environment does not say where.
+        :raises ConfigurationError: if the file cannot be read.
         :raises AuthenticationError: if the token is not accepted.
         """
         values = {name: os.environ.get(name, "").strip() for name in (URI_VARIABLE, TOKEN_FILE_VARIABLE)}
         if missing := [name for name, value in values.items() if not value]:
-            raise ConfigurationError(
+            raise CredentialsMissingError(
                 f"This is no pod with an identity, for {' and '.join(missing)} "
                 f"{'are' if len(missing) > 1 else 'is'} not in the environment."
             )

@@ -14,8 +14,13 @@ from airflow_provider_mlworkflows.clouds.huawei.agencies import OidcKeys
 from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey
 from airflow_provider_mlworkflows.clouds.huawei.machines import METADATA_ENDPOINT, PodKeys, ServerKeys
 from airflow_provider_mlworkflows.clouds.huawei.tokens import FederatedTokens
-from airflow_provider_mlworkflows.clouds.issued import Issued
-from airflow_provider_mlworkflows.exceptions import ConfigurationError, MLWorkflowsError
+from airflow_provider_mlworkflows.clouds.issued import Issued, is_somebody_there
+from airflow_provider_mlworkflows.exceptions import (
+    ConfigurationError,
+    CredentialsMissingError,
+    MLWorkflowsError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -41,13 +46,14 @@ class EnvironmentKeys:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey]]:
         """``HUAWEICLOUD_SDK_AK`` and ``_SK``, with ``_SECURITY_TOKEN`` and ``_PROJECT_ID`` if they are set.
 
-        :raises ConfigurationError: if there is no key.
+        :raises CredentialsMissingError: if there is no key.
+        :raises ConfigurationError: if what should be a project is none.
         """
         yield from ()
         names = ("AK", "SK", "SECURITY_TOKEN", "PROJECT_ID")
         found = {name: os.environ.get(f"HUAWEICLOUD_SDK_{name}", "").strip() for name in names}
         if missing := [f"HUAWEICLOUD_SDK_{name}" for name in names[:2] if not found[name]]:
-            raise ConfigurationError(
+            raise CredentialsMissingError(
                 f"There is no access key in the environment, for {' and '.join(missing)} "
                 f"{'are' if len(missing) > 1 else 'is'} not set where the task or the triggerer runs."
             )
@@ -77,11 +83,15 @@ class ProfileKeys:
     def issue(self, clock: Clock) -> Exchange[Issued[AccessKey] | Issued[IamToken]]:
         """Read the section ``[basic]`` of the file.
 
-        :raises ConfigurationError: if the file cannot be read, or holds no credentials.
+        :raises CredentialsMissingError: if there is no such file, or it holds no credentials.
+        :raises ConfigurationError: if no sense can be made of it.
         :raises AuthenticationError: if IAM does not accept the identity provider's token.
         """
         path = self.file or os.environ.get(PROFILE_VARIABLE, "").strip() or DEFAULT_PROFILE
-        text: str = yield FileText(path, "profile file")
+        try:
+            text: str = yield FileText(path, "profile file")
+        except ConfigurationError as error:
+            raise CredentialsMissingError(str(error)) from None
         profile = _section(text, path)
         where = f"The profile file {path!r}"
         project_id = _checked_project(profile.get("project_id", ""), f"project_id in the profile file {path!r}")
@@ -101,7 +111,7 @@ class ProfileKeys:
                 self.connectivity,
             )
             return (yield from tokens.issue(clock))
-        raise ConfigurationError(
+        raise CredentialsMissingError(
             f"{where} has neither ak and sk nor idp_id and id_token_file in its section [{PROFILE_SECTION}]."
         )
 
@@ -116,7 +126,7 @@ def _section(text: str, path: str) -> Mapping[str, str]:
             f"The profile file {path!r} is not in the form of an INI file: [section], and below it name = value."
         ) from None
     if not parser.has_section(PROFILE_SECTION):
-        raise ConfigurationError(f"The profile file {path!r} has no section [{PROFILE_SECTION}].")
+        raise CredentialsMissingError(f"The profile file {path!r} has no section [{PROFILE_SECTION}].")
     return {name: value.strip() for name, value in parser.items(PROFILE_SECTION)}
 
 
@@ -130,9 +140,9 @@ def _checked_project(value: str, where: str) -> str | None:
 class ChainKeys:
     """Issues whatever credentials there are, looked for in the vendor's order.
 
-    What is not there is passed over: variables that are not set, a file that does not exist, an address without a
-    metadata service. What is there and fails is not: another identity in its place would do what nobody wanted.
-    The kind that was found is kept to.
+    What is not there is passed over: variables that are not set, a file that does not exist or holds no credentials,
+    an address without a metadata service. What is there and fails is not: another identity in its place would do what
+    nobody wanted. The kind that was found is kept to as long as it is there.
 
     :param iam_endpoint: of IAM.
     :param sts_endpoint: of STS; "" if it is not known.
@@ -169,26 +179,28 @@ class ChainKeys:
         """Ask the kind that was found, or look for one.
 
         :raises ConfigurationError: if there is none; tells of each why it is not usable.
+        :raises TransportError: the same, if there is a metadata service that fails just now.
         :raises MLWorkflowsError: if there is one, and it fails.
         """
         kinds = self._kinds
         for name in self._found:
             try:
                 return (yield from kinds[name].issue(clock))
-            except ConfigurationError:
+            except CredentialsMissingError:
                 self._found.clear()
                 break
         reasons: list[str] = []
+        may_come = False
         for name, kind in kinds.items():
             try:
                 issued = yield from kind.issue(clock)
             except MLWorkflowsError as error:
-                if name != "metadata" and not isinstance(error, ConfigurationError):
+                if name != "metadata" and not isinstance(error, CredentialsMissingError):
                     raise
+                may_come = may_come or is_somebody_there(error)
                 reasons.append(f"{name}: {error}")
                 continue
             self._found[:] = [name]
             return issued
-        raise ConfigurationError(
-            f"No credentials were found. Looked for: {' '.join(reasons)} Provide one of these, or name a connection."
-        )
+        told = f"No credentials were found. Looked for: {' '.join(reasons)} Provide one of these, or name a connection."
+        raise TransportError(told, may_have_taken_effect=False) if may_come else ConfigurationError(told)
