@@ -90,6 +90,19 @@ class _Server(uvicorn.Server):
         self.settled.set()
         await self._asked.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop at once if nothing is being answered, otherwise as soon as it is."""
+        if self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # what is to be closed is closed in the next turn
+
     def ask_to_stop(self) -> None:
         """Stop soon; called from any thread."""
         if self._running is not None and not self._running.is_closed():

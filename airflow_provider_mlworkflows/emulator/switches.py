@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from airflow_provider_mlworkflows.emulator.checks import fits
@@ -191,7 +192,7 @@ class Switches:
     max_signature_failures: int = _switch(5, "wrong signatures in a row until the access key is blocked")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        hints = get_type_hints(type(self))
+        hints = _hints()
         if name not in hints:
             raise ValueError(f"unknown switch {name!r}; known: {', '.join(hints)}")
         if name == "wrong_state" and isinstance(value, list):
@@ -223,3 +224,8 @@ class Switches:
         with lock:
             for name in values:
                 setattr(self, name, getattr(trial, name))
+
+
+@cache
+def _hints() -> Mapping[str, Any]:
+    return get_type_hints(Switches)

@@ -213,7 +213,10 @@ class PipelineDefinition:
             "spec": {"inputs": inputs, "pipelines": [node.step() for node in self.nodes]},
         }
         documents = [document for node in self.nodes for document in node.components()]
-        return yaml.safe_dump_all([*documents, entry], sort_keys=False, allow_unicode=True)
+        # Written in C where PyYAML was built with it: ten times as fast.
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text: str = yaml.dump_all([*documents, entry], Dumper=dumper, sort_keys=False, allow_unicode=True)
+        return text
 
     def attempts(self) -> dict[str, tuple[NodeAttempt, ...]]:
         """Return the scripted attempts by step name."""

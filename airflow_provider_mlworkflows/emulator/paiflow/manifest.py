@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -109,12 +110,17 @@ def load_mapping(text: str, what: str) -> dict[str, Any]:
 
 def _documents(text: str, what: str) -> list[Any]:  # any JSON values
     """Return the documents of a YAML text as JSON values: dates are texts, and so are all keys."""
+    return [json.loads(each) for each in _json_documents(text, what)]
+
+
+@lru_cache
+def _json_documents(text: str, what: str) -> tuple[str, ...]:
     try:
         documents = list(yaml.safe_load_all(text))
     except (yaml.YAMLError, ValueError) as error:  # the loader lets dates that do not exist escape as ValueError
         raise ManifestError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
     try:
-        return [json.loads(json.dumps(each, default=str)) for each in documents]
+        return tuple(json.dumps(each, default=str) for each in documents)
     except (TypeError, ValueError, RecursionError) as error:
         raise ManifestError(f"{what} holds values that JSON cannot express: {error}") from error
 
