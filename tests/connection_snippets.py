@@ -294,7 +294,10 @@ def run_airflow(given: list[str]) -> None:
     from airflow.cli import cli_parser  # takes a while, and most tests do without
 
     parsed = cli_parser.get_parser().parse_args(given)
-    parsed.func(parsed)
+    with pytest.MonkeyPatch.context() as alone:
+        # A test before may have left a supervisor in this process; then Airflow would take the command for a task.
+        alone.delattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", raising=False)
+        parsed.func(parsed)
 
 
 @cache
