@@ -104,6 +104,7 @@ class Run:
     outputs: Mapping[str, object] = field(default_factory=dict)
     has_steps: bool = True
     held: bool = False
+    _fingerprint: int | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def is_over(self) -> bool:
@@ -128,8 +129,13 @@ class Run:
     @property
     def fingerprint(self) -> int:
         """Differs between two reads if the service showed a change between them; the same in every process."""
-        steps = tuple((step.id, step.status, step.attempt, str(step.updated_at)) for step in self.steps)
-        return _crc_of(self.status, self.state, steps) if steps else _bare_crc(self.status, self.state)
+        if self._fingerprint is None:
+            steps = tuple((step.id, step.status, step.attempt, str(step.updated_at)) for step in self.steps)
+            found = _crc_of(self.status, self.state, steps) if steps else _bare_crc(self.status, self.state)
+            # Found once: a run that a list shows unchanged is the same object at each read.
+            object.__setattr__(self, "_fingerprint", found)
+            return found
+        return self._fingerprint
 
 
 def _crc_of(status: str, state: RunState, steps: tuple[tuple[object, ...], ...] = ()) -> int:

@@ -13,14 +13,13 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, ids_of
-from airflow_provider_mlworkflows.runs import RunRef
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, shown_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_provider_mlworkflows.clouds.operation import Steps
-    from airflow_provider_mlworkflows.runs import Run
+    from airflow_provider_mlworkflows.runs import Run, RunRef
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +72,9 @@ class ListReader(WorkflowLists):
             return {}
         except MLWorkflowsError as error:
             return dict.fromkeys(group, error)
-        wanted = set(group)
-        shown = {RunRef(workflow_id, name): item for name, item in ids_of(map(decoded, listed), "execution_id")}
-        found = self._remembered.read({ref: shown[ref] for ref in group if ref in shown}, run_of)
+        wanted = {ref.run_id: ref for ref in group}
+        items = (decoded(item) if isinstance(item, str) else item for item in listed)
+        found = self._remembered.read(shown_in(items, "execution_id", wanted), run_of)
         missing = len(wanted) - len(found)
         self._costs[workflow_id] = 1 + len(listed) // WEIGHT + missing
         return dict(found)

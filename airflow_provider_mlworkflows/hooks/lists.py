@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Mapping
+from collections import defaultdict
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Reading = Run | MLWorkflowsError
 
@@ -73,18 +73,26 @@ _PLAIN = 2
 """The format that writes equal values in the same way: later ones tell also which values are one object."""
 
 
-def ids_of(items: Iterable[Any], name: str) -> Iterable[tuple[str, Any]]:
-    """The items of a list that have an id, each with it."""
+def shown_in(items: Iterable[Any], name: str, wanted: Mapping[str, RunRef]) -> dict[RunRef, Any]:
+    """The items of a list that are wanted.
+
+    :param name: the field that holds their ids.
+    :param wanted: refs by id.
+    """
+    shown: dict[RunRef, Any] = {}
     for item in items:
-        if isinstance(item, Mapping) and isinstance(item.get(name), str | int):
-            yield str(item[name]), item
+        if isinstance(item, dict) and name in item:
+            ref = wanted.get(str(item[name]))
+            if ref is not None:
+                shown[ref] = item
+    return shown
 
 
 def by_workflow(refs: Sequence[RunRef]) -> list[list[RunRef]]:
     """Each ref once, those of one workflow together."""
-    groups: dict[str, list[RunRef]] = {}
+    groups: defaultdict[str, list[RunRef]] = defaultdict(list)
     for ref in dict.fromkeys(refs):
-        groups.setdefault(ref.workflow_id, []).append(ref)
+        groups[ref.workflow_id].append(ref)
     return list(groups.values())
 
 

@@ -24,7 +24,7 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.hooks.lists import ListedRuns, by_workflow, ids_of
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, by_workflow, shown_in
 from airflow_provider_mlworkflows.hooks.modelarts_base import ModelArtsRunHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 
@@ -159,7 +159,7 @@ class ModelArtsHook(ModelArtsRunHook):
         if workflow_id in self._unlistable:
             return {}
         try:
-            return (yield from self._listed_runs(workflow_id, {ref.run_id for ref in wanted}))
+            return (yield from self._listed_runs(workflow_id, {ref.run_id: ref for ref in wanted}))
         except NotFoundError:
             return {}  # reading them one by one tells what is missing
         except PermissionDeniedError as error:
@@ -191,8 +191,8 @@ class ModelArtsHook(ModelArtsRunHook):
                 single += [[ref] for ref in group]
         return [listed, *single] if listed else [*single]
 
-    def _listed_runs(self, workflow_id: str, wanted: set[str]) -> Steps[dict[RunRef, Run]]:
-        """The wanted executions of a workflow, as far as its newest pages show them."""
+    def _listed_runs(self, workflow_id: str, wanted: Mapping[str, RunRef]) -> Steps[dict[RunRef, Run]]:
+        """The wanted executions of a workflow, by their ids, as far as its newest pages show them."""
         found: dict[RunRef, Run] = {}
         offset = 0
         for _ in range(1 + ceil(len(wanted) / PAGE_SIZE)):
@@ -200,10 +200,7 @@ class ModelArtsHook(ModelArtsRunHook):
                 workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
             )
             page = (yield from next(listing).read_as(Page[Any])).items
-            shown = {RunRef(workflow_id, run_id): item for run_id, item in ids_of(page, "execution_id")}
-            found |= self._remembered.read(
-                {ref: item for ref, item in shown.items() if ref.run_id in wanted}, self._listed_run
-            )
+            found |= self._remembered.read(shown_in(page, "execution_id", wanted), self._listed_run)
             offset += len(page)
             if len(found) == len(wanted) or not page:
                 break

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_mlworkflows.clouds.huawei.obs_models import Execution, UnreadExecutionPage
 from airflow_provider_mlworkflows.clouds.huawei.obs_requests import PAGE_SIZE, marker_after
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, NotFoundError
-from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, ids_of
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, shown_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,9 +62,7 @@ class ListReader(WorkflowLists):
                 break
             listing = api.list_executions.steps(workflow_id, next_marker=marker, limit=PAGE_SIZE)
             page = yield from next(listing).read_as(UnreadExecutionPage)
-            for name, item in ids_of(page.executions, "execution_name"):
-                if name in wanted:
-                    found[wanted[name]] = item
+            found |= shown_in(page.executions, "execution_name", wanted)
             marker = marker_after(page, marker)
             if marker is None:
                 break

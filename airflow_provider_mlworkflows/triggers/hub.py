@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
@@ -230,21 +230,24 @@ class RunHub:
             watcher.begin(glances[watcher.ref])
         wanted = [w for w in due if w.wants(glances[w.ref], now)]
         readings = glances | await self._read_steps([w.ref for w in wanted if _lacks_steps(glances[w.ref])])
-        pause = self._pause_after(readings.values(), interval=max((w.interval for w in due), default=0.0))
+        errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
+        pause = self._pause_after(errors, of=len(readings), interval=max((w.interval for w in due), default=0.0))
         now = self._clock.time()
         for watcher in wanted:
             watcher.deliver(readings[watcher.ref], glances[watcher.ref])
         for watcher in due:
             watcher.rest(now, jitter=self._jitter(), pause=pause)
-        if any(isinstance(reading, ThrottledError) for reading in readings.values()):
+        if any(isinstance(error, ThrottledError) for error in errors):
             for watcher in self._watchers:
                 watcher.postpone(now + pause)
 
-    def _pause_after(self, readings: Collection[Reading], interval: float) -> float:
-        """Seconds to hold still after throttling or if the connection does not work any more, otherwise 0."""
-        errors = [reading for reading in readings if isinstance(reading, MLWorkflowsError)]
+    def _pause_after(self, errors: list[MLWorkflowsError], *, of: int, interval: float) -> float:
+        """Seconds to hold still after throttling or if the connection does not work any more, otherwise 0.
+
+        :param of: how many readings the errors are among.
+        """
         refusals = [error for error in errors if is_refusal(error)]
-        if refusals and len(refusals) == len(readings):
+        if refusals and len(refusals) == of:
             if self._clock.time() - self._hook_born >= REFRESH_INTERVAL:
                 self.forget_connection()
         else:

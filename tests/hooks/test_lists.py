@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_mlworkflows.hooks.lists import ListedRuns, ids_of
+from airflow_provider_mlworkflows.hooks.lists import ListedRuns, shown_in
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 
 ONE, TWO = RunRef("w", "1"), RunRef("w", "2")
@@ -91,6 +91,7 @@ def test_runs_that_are_over_are_forgotten_and_held_ones_are_not(reader: _Reader)
     assert list(listed._known) == [TWO]
 
 
-def test_ids_are_found_in_items_of_any_kind() -> None:
-    items = [{"id": "a"}, {"id": 7}, {"id": None}, {"id": ["x"]}, {}, "text", None, ["id"]]
-    assert list(ids_of(items, "id")) == [("a", {"id": "a"}), ("7", {"id": 7})]
+def test_wanted_items_are_found_among_items_of_any_kind() -> None:
+    items = [{"id": "1"}, {"id": 2}, {"id": "3"}, {"id": None}, {"id": ["x"]}, {}, "text", None, ["id"]]
+    wanted = {"1": ONE, "2": TWO, "4": RunRef("w", "4")}
+    assert shown_in(items, "id", wanted) == {ONE: {"id": "1"}, TWO: {"id": 2}}

@@ -56,6 +56,8 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     A 2xx reply with an error inside is a refusal too.
     """
     succeeded = 200 <= reply.status < 300
+    if succeeded and reply.content[:1] == b"[":
+        return None  # an error is no list, and a long list is not read twice
     try:
         body = reply.json() if reply.content else None
     except ValueError:
