@@ -14,8 +14,9 @@ import os
 import ssl
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import monotonic
 from typing import Any, TypeVar
@@ -122,7 +123,7 @@ class Connectivity:
         """
         client = _client(os.getpid(), *self._client_key)
         try:
-            with client.stream(request.method, request.url, **self._options(request)) as reply:
+            with closing(client.send(self._built(request, client), stream=True)) as reply:
                 deadline = monotonic() + self.timeout
                 chunks = []
                 for chunk in reply.iter_bytes():
@@ -132,8 +133,15 @@ class Connectivity:
             raise _no_answer(request, error) from _cause(error)
         return _wire_reply(reply, b"".join(chunks), self.hidden)
 
-    def _options(self, request: WireRequest) -> dict[str, Any]:
-        return {"headers": dict(request.headers), "content": request.content, "timeout": self._timeout}
+    def _built(self, request: WireRequest, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
+        # What a client builds itself takes twice as long, and of its own headers only this is of use.
+        return httpx.Request(
+            request.method,
+            _parsed(request.url),
+            headers={"Accept-Encoding": client.headers["Accept-Encoding"], **request.headers},
+            content=request.content,
+            extensions={"timeout": self._timeout.as_dict()},
+        )
 
     async def atransmit(self, request: WireRequest) -> WireReply:
         """The same in an event loop. Cancelling it leaves the request to finish on its own."""
@@ -174,7 +182,7 @@ class _LoopClients:
         client, gate = self.by_key[key]
         async with gate:
             try:
-                async with client.stream(request.method, request.url, **connectivity._options(request)) as reply:
+                async with aclosing(await client.send(connectivity._built(request, client), stream=True)) as reply:
                     deadline = monotonic() + connectivity.timeout
                     chunks = []
                     async for chunk in reply.aiter_bytes():
@@ -191,6 +199,11 @@ class _LoopClients:
 
 
 _loop_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClients] = WeakKeyDictionary()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
 
 
 @cache

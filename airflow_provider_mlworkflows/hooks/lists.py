@@ -52,15 +52,17 @@ class ListedRuns:
         found: dict[RunRef, Run] = {}
         for ref, item in shown.items():
             digest = self._digest(item)
-            known = self._known.pop(ref, None)
-            if known is None or known[0] != digest:
-                try:
-                    known = digest, run_of(ref, item)
-                except ValueError:
-                    continue
-            found[ref] = known[1]
-            if not known[1].is_over:  # nobody asks for those again
-                self._known[ref] = known
+            known = self._known.get(ref)
+            if known is not None and known[0] == digest:
+                found[ref] = known[1]
+                continue
+            self._known.pop(ref, None)
+            try:
+                run = found[ref] = run_of(ref, item)
+            except ValueError:
+                continue
+            if not run.is_over:  # nobody asks for those again
+                self._known[ref] = digest, run
         return found
 
     def _digest(self, item: Any) -> int:
