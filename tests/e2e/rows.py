@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tests.e2e.services import RowService
     from tests.harness.standalone import StandaloneAirflow
 
+_GOES_ON = re.compile("attribute is (queued|running)")
 PATIENCE = 240.0
 """Seconds to wait for what Airflow has to do; more than it takes on a machine that has other things to do."""
 
@@ -148,7 +150,7 @@ class Row:
         """How many attempts Airflow has lost to its race at deferral.
 
         A trigger that fires before the scheduler has heard of the worker's end makes it take the task, by then
-        queued again, for lost.
+        queued again or on the next worker, for lost.
         """
         lost = (
             line
@@ -156,7 +158,7 @@ class Row:
             if "but the task instance's state attribute is" in line
             and f"{self.at.dag_id}.{self.at.task_id} {self.at.run_id} " in line
         )
-        return sum("finished with state success" in line and "attribute is queued" in line for line in lost)
+        return sum("finished with state success" in line and bool(_GOES_ON.search(line)) for line in lost)
 
     def outcome(self) -> Outcome:
         """What has come of the row by now."""

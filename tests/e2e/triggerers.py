@@ -124,11 +124,12 @@ class TriggererPool:
         """How many attempts Airflow has lost to its race at deferral, by task.
 
         A trigger that fires before the scheduler has heard of the worker's end makes it take the task, by then
-        queued again, for lost.
+        queued again or on the next worker, for lost.
         """
         lost = self._database.rows(
             "SELECT task_id, map_index FROM log WHERE dag_id = :dag AND event = 'state mismatch'"
-            " AND extra LIKE '%finished with state success%' AND extra LIKE '%attribute is queued%'",
+            " AND extra LIKE '%finished with state success%'"
+            " AND (extra LIKE '%attribute is queued%' OR extra LIKE '%attribute is running%')",
             dag=self._dag_id,
         )
         return Counter((str(task_id), int(map_index)) for task_id, map_index in lost)
