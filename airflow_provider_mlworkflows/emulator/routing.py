@@ -108,6 +108,14 @@ class Call:
         """
         return json.loads(self.body)
 
+    def json_object(self) -> dict[str, Any] | None:
+        """Return the decoded body if it is a JSON object."""
+        try:
+            decoded = self.json()
+        except ValueError:
+            return None
+        return decoded if isinstance(decoded, dict) else None
+
 
 Handler = Callable[[Call], Answer]
 

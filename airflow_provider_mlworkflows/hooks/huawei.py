@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
-from airflow_provider_mlworkflows.clouds.huawei.credentials import HuaweiAccount
+from airflow_provider_mlworkflows.clouds.huawei.credentials import HuaweiAccount, checked_project
 from airflow_provider_mlworkflows.clouds.huawei.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.huawei.obs_credentials import ObsAccount
 from airflow_provider_mlworkflows.clouds.huawei.obs_errors import read_refusal as read_storage_refusal
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import ConfigurationError
 from airflow_provider_mlworkflows.hooks.connection import check_region, parse_extra
-from airflow_provider_mlworkflows.hooks.huawei_sources import HuaweiExtra, SignIn, checked_project
+from airflow_provider_mlworkflows.hooks.huawei_sources import HuaweiExtra, SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable

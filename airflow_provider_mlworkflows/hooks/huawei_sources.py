@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from airflow_provider_mlworkflows.clouds.huawei.agencies import AgencyKeys, OidcKeys
 from airflow_provider_mlworkflows.clouds.huawei.asking import KEY_LIFETIME
-from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, IamToken
+from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, IamToken, checked_project
 from airflow_provider_mlworkflows.clouds.huawei.machines import METADATA_ENDPOINT, PodKeys, ServerKeys
 from airflow_provider_mlworkflows.clouds.huawei.surroundings import ChainKeys, EnvironmentKeys, ProfileKeys
 from airflow_provider_mlworkflows.clouds.huawei.tokens import PasswordTokens
@@ -33,7 +33,6 @@ AuthType = Literal[
 SIGN_IN_TIMEOUT = 10.0
 """Seconds that IAM and STS are waited for at most, however long the connection waits for the service."""
 
-_PROJECT = re.compile(r"[0-9a-fA-F]{32}")
 _SHORT_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SHORTEST_SESSION = 900
 _LONGEST_SESSIONS = {"agency": 86400, "oidc_sts": 43200}
@@ -52,16 +51,6 @@ _USES: Mapping[str, frozenset[str]] = {
 """What each way to sign in takes from the extra, beside region, project and endpoints, which any may need."""
 _LOGIN_USERS = frozenset({"aksk", "password", "agency", "token"})
 """A token has always been taken also where a key stands beside it."""
-
-
-def checked_project(value: str) -> str:
-    """The id of a project.
-
-    :raises ValueError: if it is none.
-    """
-    if not _PROJECT.fullmatch(value):
-        raise ValueError("must be the id of a project, 32 hexadecimal digits, and not its name")
-    return value
 
 
 def _checked_id(value: str) -> str:

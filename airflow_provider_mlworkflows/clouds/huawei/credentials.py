@@ -31,7 +31,18 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.issued import Source
 
 _SIGNATURE = re.compile(r"Signature=[0-9a-fA-F]+")
+_PROJECT = re.compile(r"[0-9a-fA-F]{32}")
 _UNSIGNED_HEADERS = frozenset({"accept", "user-agent"})
+
+
+def checked_project(value: str) -> str:
+    """The id of a project.
+
+    :raises ValueError: if it is none.
+    """
+    if not _PROJECT.fullmatch(value):
+        raise ValueError("must be the id of a project, 32 hexadecimal digits, and not its name")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

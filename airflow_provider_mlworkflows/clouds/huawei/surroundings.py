@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.clouds.client import Exchange, FileText
 from airflow_provider_mlworkflows.clouds.huawei.agencies import OidcKeys
-from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey
+from airflow_provider_mlworkflows.clouds.huawei.credentials import AccessKey, checked_project
 from airflow_provider_mlworkflows.clouds.huawei.machines import METADATA_ENDPOINT, PodKeys, ServerKeys
 from airflow_provider_mlworkflows.clouds.huawei.tokens import FederatedTokens
 from airflow_provider_mlworkflows.clouds.issued import Issued, is_somebody_there
@@ -35,8 +34,6 @@ PROFILE_LIFETIME = 600.0
 """Seconds after which a profile has been read anew."""
 KEY_VARIABLE = "HUAWEICLOUD_SDK_AK"
 SECRET_VARIABLE = "HUAWEICLOUD_SDK_SK"  # noqa: S105 - the name of a variable
-
-_PROJECT = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +128,10 @@ def _section(text: str, path: str) -> Mapping[str, str]:
 
 
 def _checked_project(value: str, where: str) -> str | None:
-    if value and not _PROJECT.fullmatch(value):
-        raise ConfigurationError(f"The {where} must be the id of a project, 32 hexadecimal digits, and not its name.")
-    return value or None
+    try:
+        return checked_project(value) if value else None
+    except ValueError as error:
+        raise ConfigurationError(f"The {where} {error}.") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operatio
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_mlworkflows.emulator.credentials import Credentials, Token
+    from airflow_provider_mlworkflows.emulator.credentials import AccessKey, Credentials, Token
     from airflow_provider_mlworkflows.emulator.huawei.agencies import Agencies
     from airflow_provider_mlworkflows.emulator.limits import Limit
 
@@ -35,6 +35,21 @@ def _refuse(status: int, message: str) -> NoReturn:
 def iam_time(time: datetime) -> str:
     """Return a time as IAM writes it: UTC, microseconds, ``Z``."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def key_view(key: AccessKey, ends: datetime) -> dict[str, str | None]:
+    """Return a temporary key by IAM's names, which the metadata services use as well."""
+    return {
+        "access": key.ak,
+        "secret": key.sk,
+        "securitytoken": key.security_token,
+        "expires_at": iam_time(ends),
+    }
+
+
+def is_lifetime(seconds: object, shortest: int, longest: int) -> bool:
+    """Return whether a key may be asked for that lasts so long."""
+    return isinstance(seconds, int) and not isinstance(seconds, bool) and shortest <= seconds <= longest
 
 
 class IamService:
@@ -176,18 +191,11 @@ class IamService:
 
     def _issued_key(self, call: Call, user: str, details: dict[str, Any]) -> Answer:
         seconds = details.get("duration_seconds", SHORTEST_KEY)
-        is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
-        if not is_number or not SHORTEST_KEY <= seconds <= LONGEST_KEY:
+        if not is_lifetime(seconds, SHORTEST_KEY, LONGEST_KEY):
             _refuse(400, f"duration_seconds must be between {SHORTEST_KEY} and {LONGEST_KEY}")
         key, ends = self._agencies.issue(user, seconds)
         call.effective = True
-        credential = {
-            "access": key.ak,
-            "secret": key.sk,
-            "securitytoken": key.security_token,
-            "expires_at": iam_time(ends),
-        }
-        return Answer(201, {"credential": credential})
+        return Answer(201, {"credential": key_view(key, ends)})
 
     def _by_password(self, given: dict[str, Any]) -> str:
         user = self._credentials.users.get(str(given.get("name")))
@@ -243,13 +251,10 @@ def _is_assumed(call: Call) -> bool:
 
 
 def _body(call: Call) -> dict[str, Any]:
-    try:
-        decoded = call.json()
-    except ValueError:
-        decoded = None
-    if not isinstance(decoded, dict):
+    body = call.json_object()
+    if body is None:
         _refuse(400, "The request body must be a JSON object.")
-    return decoded
+    return body
 
 
 def _part(holder: dict[str, Any], name: str) -> dict[str, Any]:

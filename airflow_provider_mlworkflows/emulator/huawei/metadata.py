@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_mlworkflows.emulator.huawei.agencies import MACHINE_KEY_SECONDS
-from airflow_provider_mlworkflows.emulator.huawei.iam import iam_time
+from airflow_provider_mlworkflows.emulator.huawei.iam import key_view
 from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
 
 if TYPE_CHECKING:
@@ -99,11 +99,7 @@ class MachineService:
 
     def create_pod_key(self, call: Call) -> Answer:
         """Issue a key of a pod's agency."""
-        try:
-            body = call.json()
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
+        if call.json_object() is None:
             _refuse(400, "the body must be a JSON object")
         agency = self._agencies.of_pod(call.header("authorization") or "")
         if agency is None:
@@ -114,10 +110,4 @@ class MachineService:
         call.principal = agency.user
         key, ends = self._agencies.issue(agency.user, MACHINE_KEY_SECONDS)
         call.effective = True
-        credential = {
-            "access": key.ak,
-            "secret": key.sk,
-            "securitytoken": key.security_token,
-            "expires_at": iam_time(ends),
-        }
-        return Answer(200, {"credential": credential})
+        return Answer(200, {"credential": key_view(key, ends)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_mlworkflows.emulator.huawei.access import GATEWAY_ERRORS, Access, back_off, gateway_error
-from airflow_provider_mlworkflows.emulator.huawei.iam import iam_time
+from airflow_provider_mlworkflows.emulator.huawei.iam import iam_time, is_lifetime
 from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class StsService:
         if not isinstance(session, str) or not session:
             _refuse(400, "agency_session_name is required")
         seconds = body.get("duration_seconds", USUAL_KEY)
-        is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
-        if not is_number or not SHORTEST_KEY <= seconds <= LONGEST_KEY:
+        if not is_lifetime(seconds, SHORTEST_KEY, LONGEST_KEY):
             _refuse(400, f"duration_seconds must be between {SHORTEST_KEY} and {LONGEST_KEY}")
         provider = self._agencies.provider_of(body.get("id_token"))
         if provider is None or provider != body.get("provider_urn"):
@@ -105,10 +104,7 @@ class StsService:
 
 
 def _body(call: Call) -> dict[str, Any]:
-    try:
-        decoded = call.json()
-    except ValueError:
-        decoded = None
-    if not isinstance(decoded, dict):
+    body = call.json_object()
+    if body is None:
         _refuse(400, "The request body must be a JSON object.")
-    return decoded
+    return body
