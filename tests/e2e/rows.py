@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.e2e.services import RowService
     from tests.harness.standalone import StandaloneAirflow
 
+_DEFERRED = "Pausing task as DEFERRED"
 _GOES_ON = re.compile("attribute is (queued|running)")
 PATIENCE = 240.0
 """Seconds to wait for what Airflow has to do; more than it takes on a machine that has other things to do."""
@@ -143,14 +144,19 @@ class Row:
     @property
     def log(self) -> str:
         """The logs of all attempts."""
-        return "\n".join(self.attempt_log(number) for number in range(1, self.instance["try_number"] + 1))
+        return "\n".join(self._attempt_logs)
+
+    @property
+    def _attempt_logs(self) -> list[str]:
+        return [self.attempt_log(number) for number in range(1, self.instance["try_number"] + 1)]
 
     @property
     def raced(self) -> int:
         """How many attempts Airflow has lost to its race at deferral.
 
         A trigger that fires before the scheduler has heard of the worker's end makes it take the task, by then
-        queued again or on the next worker, for lost.
+        queued again or on the next worker, for lost. It says the same of a worker that was killed, but such an
+        attempt has not been deferred.
         """
         lost = (
             line
@@ -158,7 +164,8 @@ class Row:
             if "but the task instance's state attribute is" in line
             and f"{self.at.dag_id}.{self.at.task_id} {self.at.run_id} " in line
         )
-        return sum("finished with state success" in line and bool(_GOES_ON.search(line)) for line in lost)
+        noticed = sum("finished with state success" in line and bool(_GOES_ON.search(line)) for line in lost)
+        return noticed and min(noticed, sum(_DEFERRED in log for log in self._attempt_logs))
 
     def outcome(self) -> Outcome:
         """What has come of the row by now."""

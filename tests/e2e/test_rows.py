@@ -1,0 +1,43 @@
+"""A row tells the attempts that Airflow loses to its race at deferral from those that were killed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.e2e.rows import Row
+from tests.harness.rest_client import TaskAddress
+
+AT = TaskAddress("dag", "run-1", "train")
+DEFERRED = "Pausing task as DEFERRED. "
+
+
+def _mismatch(state: str = "running", run: str = "run-1", outcome: str = "success") -> str:
+    return (
+        f"Executor reported that the task instance <TaskInstance: dag.train {run} [{state}] ti_id=7> finished with "
+        f"state {outcome}, but the task instance's state attribute is {state}."
+    )
+
+
+def _row(output: list[str], logs: list[str]) -> Row:
+    api: Any = SimpleNamespace(
+        task_instance=lambda at: {"try_number": len(logs)}, task_log=lambda at, number: logs[number - 1]
+    )
+    airflow: Any = SimpleNamespace(output="\n".join(output), api=api)
+    return Row(airflow, service=None, workflow="", at=AT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_deferred_attempt_that_goes_on_was_lost_to_the_race(state: str) -> None:
+    assert _row([_mismatch(state)], [DEFERRED, "Reattached"]).raced == 1
+
+
+def test_attempt_whose_worker_was_killed_was_not() -> None:
+    assert _row([_mismatch()], ["ModelArts run is init", "Reattached"]).raced == 0
+
+
+@pytest.mark.parametrize("other", [_mismatch("failed"), _mismatch(run="run-2"), _mismatch(outcome="failed")])
+def test_other_mismatches_do_not_count(other: str) -> None:
+    assert _row([other], [DEFERRED, "Reattached"]).raced == 0
