@@ -11,7 +11,7 @@ import time
 import tracemalloc
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mlworkflows.emulator.environment import connections
 from airflow_provider_mlworkflows.triggers.aom import AomExecutionTrigger
@@ -31,6 +31,8 @@ TRIGGERS: dict[str, type[RunTrigger]] = {
     "OBS data workflow": ObsExecutionTrigger,
     "AOM automation": AomExecutionTrigger,
 }
+T = TypeVar("T")
+
 LAG_PROBE = 0.002
 FINISHED = 100
 
@@ -61,12 +63,15 @@ class Figures:
 
 def watch(runs: int, interval: float, intervals: int) -> list[Figures]:
     """Measure every service, one after the other."""
-    cloud = CloudProcess(runs)
-    try:
-        with _connected_to(cloud.url):
-            return [asyncio.run(_measure(cloud, service, interval, intervals)) for service in TRIGGERS]
-    finally:
-        cloud.close()
+    with _connected_cloud(runs) as cloud:
+        costs = {service: asyncio.run(_costs(cloud, service, interval, intervals)) for service in TRIGGERS}
+    # Last, since a process is slower for good once its memory has been traced.
+    with _connected_cloud(runs) as cloud:
+        memory = {service: asyncio.run(_kib_per_run(cloud.runs[service], service, interval)) for service in TRIGGERS}
+    return [
+        Figures(service, runs, interval, intervals, kib_per_run=memory[service], **costs[service])
+        for service in TRIGGERS
+    ]
 
 
 def render(figures: Sequence[Figures], *, as_json: bool) -> str:
@@ -76,16 +81,11 @@ def render(figures: Sequence[Figures], *, as_json: bool) -> str:
     return "\n\n".join("\n".join(f"{name:26} {value}" for name, value in asdict(each).items()) for each in figures)
 
 
-async def _measure(cloud: CloudProcess, service: str, interval: float, intervals: int) -> Figures:
+async def _costs(cloud: CloudProcess, service: str, interval: float, intervals: int) -> dict[str, float]:
     refs = cloud.runs[service]
-    tracemalloc.start()
-    gc.collect()
-    before = tracemalloc.get_traced_memory()[0]
     watchers = [asyncio.create_task(_event_time(_trigger(service, *ref, interval))) for ref in refs]
     await asyncio.sleep(2 * interval)
     gc.collect()
-    kib_per_run = (tracemalloc.get_traced_memory()[0] - before) / 1024 / len(refs)
-    tracemalloc.stop()
 
     await asyncio.to_thread(cloud.count_requests)
     cpu = time.process_time()
@@ -100,25 +100,40 @@ async def _measure(cloud: CloudProcess, service: str, interval: float, intervals
     probe.cancel()
 
     ended = time.time()
-    sample = watchers[:: max(1, len(watchers) // FINISHED)]
-    sampled = [run_id for _, run_id in refs[:: max(1, len(refs) // FINISHED)]]
-    await asyncio.to_thread(cloud.finish, service, sampled)
-    delays = [moment - ended for moment in await asyncio.gather(*sample)]
+    await asyncio.to_thread(cloud.finish, service, [run_id for _, run_id in _sample(refs)])
+    delays = [moment - ended for moment in await asyncio.gather(*_sample(watchers))]
+    await _end(watchers)
+    return {
+        "requests_per_interval": round(requests / intervals, 1),
+        "cpu_s_per_1000_run_polls": round(cpu / (len(refs) * intervals) * 1000, 4),
+        "loop_lag_p99_ms": round(_percentile(lags, 99) * 1000, 1),
+        "delay_p50_s": round(statistics.median(delays), 2),
+        "delay_p99_s": round(_percentile(delays, 99), 2),
+    }
+
+
+async def _kib_per_run(refs: Sequence[tuple[str, str]], service: str, interval: float) -> float:
+    tracemalloc.start()
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    watchers = [asyncio.create_task(_event_time(_trigger(service, *ref, interval))) for ref in refs]
+    await asyncio.sleep(2 * interval)
+    gc.collect()
+    traced = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    await _end(watchers)
+    return round(traced / 1024 / len(refs), 1)
+
+
+def _sample(of_all: Sequence[T]) -> Sequence[T]:
+    """About a hundred, or all if there are fewer."""
+    return of_all[:: max(1, len(of_all) // FINISHED)]
+
+
+async def _end(watchers: Sequence[asyncio.Task[float]]) -> None:
     for watcher in watchers:
         watcher.cancel()
     await asyncio.gather(*watchers, return_exceptions=True)
-    return Figures(
-        service=service,
-        runs=len(refs),
-        interval_s=interval,
-        intervals=intervals,
-        requests_per_interval=round(requests / intervals, 1),
-        cpu_s_per_1000_run_polls=round(cpu / (len(refs) * intervals) * 1000, 4),
-        kib_per_run=round(kib_per_run, 1),
-        loop_lag_p99_ms=round(_percentile(lags, 99) * 1000, 1),
-        delay_p50_s=round(statistics.median(delays), 2),
-        delay_p99_s=round(_percentile(delays, 99), 2),
-    )
 
 
 def _trigger(service: str, workflow_id: str, run_id: str, interval: float) -> RunTrigger:
@@ -145,13 +160,16 @@ def _percentile(values: Sequence[float], percent: int) -> float:
 
 
 @contextmanager
-def _connected_to(url: str) -> Iterator[None]:
+def _connected_cloud(runs: int) -> Iterator[CloudProcess]:
+    cloud = CloudProcess(runs)
     variables: dict[str, Any] = {
-        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection) for conn_id, connection in connections(url).items()
+        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
+        for conn_id, connection in connections(cloud.url).items()
     }
     os.environ.update(variables)
     try:
-        yield
+        yield cloud
     finally:
         for name in variables:
             del os.environ[name]
+        cloud.close()
