@@ -34,13 +34,9 @@ class WorkflowLists:
 
 
 class ListedRuns:
-    """Runs as lists have shown them, so that one that a list shows unchanged is not read again.
+    """Runs as lists have shown them, so that one that a list shows unchanged is not read again."""
 
-    :param growing: a field that is no news while all others stay as they are.
-    """
-
-    def __init__(self, growing: str = "") -> None:
-        self._growing = growing
+    def __init__(self) -> None:
         self._known: dict[RunRef, tuple[int, Run]] = {}
 
     def read(self, shown: Mapping[RunRef, Any], run_of: Callable[[RunRef, Any], Run]) -> dict[RunRef, Run]:
@@ -51,7 +47,7 @@ class ListedRuns:
         """
         found: dict[RunRef, Run] = {}
         for ref, item in shown.items():
-            digest = self._digest(item)
+            digest = hash(marshal.dumps(item, _PLAIN))
             known = self._known.get(ref)
             if known is not None and known[0] == digest:
                 found[ref] = known[1]
@@ -64,11 +60,6 @@ class ListedRuns:
             if not run.is_over:  # nobody asks for those again
                 self._known[ref] = digest, run
         return found
-
-    def _digest(self, item: Any) -> int:
-        if self._growing in item:
-            item = {**item, self._growing: None}
-        return hash(marshal.dumps(item, _PLAIN))
 
 
 _PLAIN = 2

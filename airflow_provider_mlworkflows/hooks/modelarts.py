@@ -12,7 +12,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
     data_requirement_items,
     parameter_items,
 )
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, Page
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, ExecutionGlances
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
@@ -53,7 +53,7 @@ class ModelArtsHook(ModelArtsRunHook):
 
     @cached_property
     def _remembered(self) -> ListedRuns:
-        return ListedRuns(growing="duration")
+        return ListedRuns()
 
     @cached_property
     def _unlistable(self) -> set[str]:
@@ -136,8 +136,9 @@ class ModelArtsHook(ModelArtsRunHook):
     def get_runs(self, refs: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
         """Read several executions: one by one if they are few, otherwise from their workflows' lists.
 
-        Lists may not show steps, and a list calls a waiting execution ``running``; then one look at the todo
-        list of the workspace tells which of them wait (ListWorkflowExecutions, ShowWorkflowsTodolist).
+        Of a list only names, statuses and steps are read. It may not show steps, and calls a waiting execution
+        ``running``; then one look at the todo list of the workspace tells which of them wait
+        (ListWorkflowExecutions, ShowWorkflowsTodolist).
         """
         runs: dict[RunRef, Run | MLWorkflowsError] = {}
         if len(refs) >= WORTH_A_LIST:
@@ -199,7 +200,7 @@ class ModelArtsHook(ModelArtsRunHook):
             listing = self.list_executions.steps(
                 workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
             )
-            page = (yield from next(listing).read_as(Page[Any])).items
+            page = (yield from next(listing).read_as(ExecutionGlances)).items or []
             found |= self._remembered.read(shown_in(page, "execution_id", wanted), self._listed_run)
             offset += len(page)
             if len(found) == len(wanted) or not page:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
     Execution,
+    ExecutionGlances,
     Page,
     Schedule,
     StepExecution,
@@ -223,6 +225,26 @@ class TestLeniency:
     @pytest.mark.parametrize("body", [{"items": None}, {"items": []}, {"total": 0}, {"count": 0, "items": None}])
     def test_an_empty_page(self, body: dict[str, Any]) -> None:
         assert Page[Workflow].model_validate(body).items == []
+
+    def test_glances_hold_what_a_watcher_needs(self) -> None:
+        item = {"execution_id": "e", "status": None, "duration": 3, "steps_execution": [{"uuid": 1}], "labels": []}
+        page = ExecutionGlances.model_validate_json(json.dumps({"items": [item, "text", None, {}], "total": 4}))
+
+        assert page.items == [
+            {"execution_id": "e", "status": None, "steps_execution": [{"uuid": 1}]},
+            "text",
+            None,
+            {},
+        ]
+
+    @pytest.mark.parametrize("body", ['{"items": null}', '{"count": 0}', '{"total": 0, "items": []}'])
+    def test_glances_may_be_none(self, body: str) -> None:
+        assert not ExecutionGlances.model_validate_json(body).items
+
+    @pytest.mark.parametrize("body", ["{}", '{"unrelated": 1}', "[]", '"text"', "7", '{"items": {}}'])
+    def test_glances_that_are_useless_are_refused(self, body: str) -> None:
+        with pytest.raises(ValidationError):
+            ExecutionGlances.model_validate_json(body)
 
     def test_replies_do_not_change(self) -> None:
         execution = Execution(execution_id="e")

@@ -59,15 +59,6 @@ def test_any_change_counts(reader: _Reader, before: dict[str, Any], after: dict[
     assert reader.read == ["1", "1"]
 
 
-def test_but_that_of_a_growing_field(reader: _Reader) -> None:
-    listed = ListedRuns(growing="duration")
-    for seconds in (1, 2, 2.5):
-        listed.read({ONE: {"status": "running", "duration": seconds}}, reader)
-    assert reader.read == ["1"]
-    listed.read({ONE: {"status": "failed", "duration": 3}}, reader)
-    assert reader.read == ["1", "1"]
-
-
 def test_equal_values_are_unchanged_whether_or_not_they_are_one_object(reader: _Reader) -> None:
     listed = ListedRuns()
     shared = "".join(["run", "ning"])

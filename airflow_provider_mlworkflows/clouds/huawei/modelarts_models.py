@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Self, TypeVar, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from typing_extensions import TypedDict
 
 from airflow_provider_mlworkflows.clouds.huawei.models import Reply
 from airflow_provider_mlworkflows.clouds.values import time_in
@@ -318,6 +319,29 @@ class Execution(Reply):
     data_requirements: list[DataRequirement] = Field(default_factory=list)
     parameters: list[WorkflowParameter] = Field(default_factory=list)
     policies: dict[str, Any] = Field(default_factory=dict)
+
+
+class ExecutionGlance(TypedDict, total=False):
+    """What a watcher needs to know of a listed execution, unread. Of a thousand that are read at once, no more."""
+
+    execution_id: Any
+    name: Any
+    status: Any
+    steps_execution: Any
+
+
+class ExecutionGlances(BaseModel):
+    """A page of executions as watchers read it: quickly, and with little for the garbage collector to do."""
+
+    total: Any = None
+    count: Any = None
+    items: list[Annotated[ExecutionGlance | Any, Field(union_mode="left_to_right")]] | None = None
+
+    @model_validator(mode="after")
+    def _has_something_known(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("it has no count or items or total")
+        return self
 
 
 class StepMetric(Reply):
