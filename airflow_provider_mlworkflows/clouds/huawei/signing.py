@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 ALGORITHM = "SDK-HMAC-SHA256"
@@ -59,11 +60,14 @@ def canonical_request(method: str, url: str, headers: Mapping[str, str], content
     return "\n".join(lines), names
 
 
+# A thousand watched runs are asked for at the same few addresses.
+@lru_cache
 def _canonical_path(path: str) -> str:
     encoded = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
+@lru_cache
 def _canonical_query(query: str) -> str:
     if not query:
         return ""
