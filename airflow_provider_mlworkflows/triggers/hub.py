@@ -63,6 +63,7 @@ class Watcher:
     _unread: Reading | None = None
     _failure: BaseException | None = None
     _fingerprint: int | None = None
+    _is_troubled: bool = False
 
     async def reading(self) -> Reading:
         """Wait for a reading worth knowing: a change, an error, a state that is not quiet, or the last one.
@@ -82,21 +83,27 @@ class Watcher:
 
     def begin(self, glance: Reading) -> None:
         """Take the first glance at a run that simply goes on for known: the worker saw more, and just before."""
-        if not self.was_read and _lacks_steps(glance) and isinstance(glance, Run) and glance.state in GOING_ON:
+        if self._fingerprint is None and isinstance(glance, Run) and not glance.has_steps and glance.state in GOING_ON:
             self._fingerprint = glance.fingerprint
 
-    def wants(self, reading: Reading, now: float) -> bool:
-        """Whether there is news in a reading."""
-        if not isinstance(reading, Run) or now >= self.until or self.needs_steps:
-            return True
-        return reading.fingerprint != self._fingerprint or reading.state not in QUIET_STATES
-
-    def deliver(self, reading: Reading, glance: Reading) -> None:
-        """Wake the watcher with a reading; the next glance is compared with ``glance``.
+    def wants(self, glance: Reading, now: float) -> bool:
+        """Whether there is news in a glance.
 
         After an error the next success is news: whoever counts errors must hear that they are over.
         """
-        self._fingerprint = glance.fingerprint if isinstance(reading, Run) and isinstance(glance, Run) else None
+        return self._is_troubled or self.wants_steps(glance, now)
+
+    def wants_steps(self, glance: Reading, now: float) -> bool:
+        """Whether there is more to know than a glance tells, if that shows no steps."""
+        if not isinstance(glance, Run) or now >= self.until or self.needs_steps:
+            return True
+        return glance.fingerprint != self._fingerprint or glance.state not in QUIET_STATES
+
+    def deliver(self, reading: Reading, glance: Reading) -> None:
+        """Wake the watcher with a reading; the next glance is compared with ``glance``."""
+        self._is_troubled = not isinstance(reading, Run)
+        if isinstance(reading, Run) and isinstance(glance, Run):
+            self._fingerprint = glance.fingerprint
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(reading)
         else:
@@ -229,7 +236,8 @@ class RunHub:
         for watcher in due:
             watcher.begin(glances[watcher.ref])
         wanted = [w for w in due if w.wants(glances[w.ref], now)]
-        readings = glances | await self._read_steps([w.ref for w in wanted if _lacks_steps(glances[w.ref])])
+        sparse = [w for w in wanted if _lacks_steps(glances[w.ref]) and w.wants_steps(glances[w.ref], now)]
+        readings = glances | await self._read_steps(w.ref for w in sparse)
         errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
         pause = self._pause_after(errors, of=len(readings), interval=max((w.interval for w in due), default=0.0))
         now = self._clock.time()

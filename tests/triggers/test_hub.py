@@ -327,6 +327,19 @@ async def test_end_of_errors_is_news_to_whoever_counts_them(clock: ScriptedClock
     assert [type(reading) for reading in listeners.heard[ref]] == [Run, ServerError, Run, ServerError, Run]
 
 
+@pytest.mark.parametrize("ticks_before", [0, 3])
+async def test_end_of_errors_costs_no_more_than_any_reading(cloud: Cloud, ticks_before: int) -> None:
+    refs = cloud.start(50)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, ticks_before * INTERVAL)
+        before = cloud.last_request
+        cloud.emulator.faults.add(FaultRule(LISTS, status=503))
+        await passed(cloud.clock, 4 * INTERVAL)
+    assert all([type(reading) for reading in listeners.heard[ref]] == [ServerError, Run] for ref in refs)
+    assert [tick for tick in cloud.ticks(before) if READS in tick] == []
+
+
 async def test_change_whose_reading_failed_is_read_again(cloud: Cloud) -> None:
     refs = cloud.start(5)
     async with audience(cloud.hub()) as listeners:
