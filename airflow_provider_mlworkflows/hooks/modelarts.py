@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
@@ -193,19 +192,23 @@ class ModelArtsHook(ModelArtsRunHook):
         return [listed, *single] if listed else [*single]
 
     def _listed_runs(self, workflow_id: str, wanted: Mapping[str, RunRef]) -> Steps[dict[RunRef, Run]]:
-        """The wanted executions of a workflow, by their ids, as far as its newest pages show them."""
+        """The wanted executions of a workflow, as far as its newest pages show them.
+
+        If they lie scattered, more pages are read than they would fill, as long as each shows some.
+        """
         found: dict[RunRef, Run] = {}
         offset = 0
-        for _ in range(1 + ceil(len(wanted) / PAGE_SIZE)):
+        enough = PAGE_SIZE + len(wanted)
+        while True:
             listing = self.list_executions.steps(
                 workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
             )
             page = (yield from next(listing).read_as(ExecutionGlances)).items or []
-            found |= self._remembered.read(shown_in(page, "execution_id", wanted), self._listed_run)
+            shown = self._remembered.read(shown_in(page, "execution_id", wanted), self._listed_run)
+            found |= shown
             offset += len(page)
-            if len(found) == len(wanted) or not page:
-                break
-        return found
+            if len(found) == len(wanted) or not page or (offset >= enough and not shown):
+                return found
 
     def _listed_run(self, ref: RunRef, item: Any) -> Run:
         return self._run(Execution.model_validate(item), ref.workflow_id)
