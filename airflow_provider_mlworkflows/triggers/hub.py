@@ -34,6 +34,9 @@ REFRESH_INTERVAL = 10.0
 """Seconds between two looks at a connection whose credentials are refused, however many runs that concerns."""
 RESOLUTION = 0.001
 """Seconds that do not count: a clock read after a sleep may show a hair less than was slept for."""
+READS_ALONG = 0.6
+"""Intervals until whose end a watcher's own read may be made before its time. At half an interval or less there can be
+two camps for good, each out of reach of the other."""
 GOING_ON = frozenset({RunState.ACTIVE, RunState.STOPPING})
 QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING, RunState.WAITING})
 """States in which only a change is news."""
@@ -225,9 +228,9 @@ class RunHub:
 
     async def _tick(self, now: float) -> None:
         hook = self.hook()
-        # Whoever is due within half an interval reads along, so that watchers fall into step. Newcomers do so
-        # only where it is free: after a restart of the triggerer they are many, and their first reads are spread.
-        near = [w for w in self._watchers if w.due <= now + w.interval / 2]
+        # Whoever is due soon reads along, so that watchers fall into step. Newcomers do so only where it is
+        # free: after a restart of the triggerer they are many, and their first reads are spread.
+        near = [w for w in self._watchers if w.due <= now + w.interval * READS_ALONG]
         called = {w.ref for w in near if w.was_read or w.due <= now + RESOLUTION}
         batches = hook.batches(list(dict.fromkeys(w.ref for w in near)))
         glances = await self._read(hook, [batch for batch in batches if not called.isdisjoint(batch)])

@@ -269,8 +269,42 @@ async def test_single_runs_fall_into_step_after_their_first_reads(clock: Scripte
         await passed(clock, 3 * INTERVAL)
         sky.calls.clear()
         await passed(clock, 4 * INTERVAL)
-    # At most two camps, half an interval apart.
-    assert len(set(sky.times())) <= 9
+    assert len(set(sky.times())) <= 5
+
+
+async def test_watchers_that_begin_one_after_the_other_make_no_two_camps(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=1000)
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        for group in range(10):
+            listeners.watch([RunRef("w", f"{group}-{number}") for number in range(20)])
+            await passed(clock, INTERVAL / 50)
+        await passed(clock, 3 * INTERVAL)
+        sky.calls.clear()
+        await passed(clock, 4 * INTERVAL)
+    assert len(set(sky.times())) <= 5
+    assert {len(refs) for _, refs in sky.calls} == {200}
+
+
+async def test_runs_that_lie_scattered_in_a_list_are_not_read_one_by_one(cloud: Cloud) -> None:
+    refs = cloud.start(900)[::3]
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        before = cloud.last_request
+        await passed(cloud.clock, 3 * INTERVAL)
+    assert cloud.last_request > before
+    assert [tick for tick in cloud.ticks(before) if tick != {LISTS: 9, TODOS: 1}] == []
+
+
+async def test_old_runs_are_not_searched_for_in_a_long_list(cloud: Cloud) -> None:
+    refs = cloud.start(900)[-5:]
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        await passed(cloud.clock, 3 * INTERVAL)
+        before = cloud.last_request
+        await passed(cloud.clock, 3 * INTERVAL)
+    assert cloud.last_request > before
+    assert [tick for tick in cloud.ticks(before) if tick != {LISTS: 2, READS: 5}] == []
 
 
 async def test_time_that_the_service_asks_for_is_waited(clock: ScriptedClock) -> None:
