@@ -160,11 +160,14 @@ class RunOperator(BaseOperator):
         self.step_name = news.step_name
         if self.is_outdated(context):
             return self.execute(context)
-        stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
-        self._memory = Memory.load(stored)
-        self.current = news.ref
+        return self.take_up(context, news.ref, news.deadline, news.verdict, news.message)
+
+    def take_up(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict, message: str = "") -> str:
+        """Go on with a run whose waiting has ended with a verdict; returns its id."""
+        self._memory = Memory.load(TaskKey.of(context["ti"]).xcom(MEMORY_KEY))
+        self.current = ref
         with self._stopped_on_task_timeout():
-            return self._conclude(context, news.ref, news.deadline, news.verdict, news.message)
+            return self._conclude(context, ref, deadline, verdict, message)
 
     def is_outdated(self, context: Context) -> bool:
         """Whether the task has been cleared since the event, so that it must begin anew.
@@ -206,15 +209,16 @@ class RunOperator(BaseOperator):
             ti.xcom_push(key=link.xcom_key, value=run.url)
 
     def _follow(self, context: Context, run: Run, deadline: float) -> str:
-        """Wait for the run, in the triggerer or here."""
         watch = self._watch(deadline)
-        verdict = watch.see(run, self.clock.time())
-        message = ""
+        return self._go_on(context, run, watch, watch.see(run, self.clock.time()))
+
+    def _go_on(self, context: Context, run: Run, watch: RunWatch, verdict: Verdict | None, message: str = "") -> str:
+        """Wait for the run, in the triggerer or here, unless there is a verdict already."""
         if verdict is None and self.deferrable:
             self._defer(context, run, watch)
         if verdict is None:
             verdict, message = self._wait(context, run, watch)
-        return self._conclude(context, run.ref, deadline, verdict, message)
+        return self._conclude(context, run.ref, watch.rules.deadline, verdict, message)
 
     def _watch(self, deadline: float) -> RunWatch:
         answers = self.on_waiting == "continue"
@@ -315,12 +319,7 @@ class RunOperator(BaseOperator):
             self._raise_timeout(unread, watch.rules.deadline)
         if is_refusal(error):
             del self.hook  # the next one reads the connection again
-        message = str(error)
-        if judged is None and self.deferrable:
-            self._defer(context, unread, watch)
-        if judged is None:
-            judged, message = self._wait(context, unread, watch)
-        return self._conclude(context, ref, watch.rules.deadline, judged, message)
+        return self._go_on(context, unread, watch, judged, str(error))
 
     def _finish(self, context: Context, run: Run) -> str:
         """Report a run that is over: its id if it succeeded, otherwise its error."""

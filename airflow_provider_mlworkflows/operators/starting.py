@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow.sdk.exceptions import TaskDeferralTimeout
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_provider_mlworkflows.choices import (
@@ -31,6 +32,7 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import LOOKS_FOR_MISSING
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.watching import Verdict
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -154,6 +156,17 @@ class StartOperator(RunOperator):
         """Whether the task has been cleared since the event, so that it must begin anew."""
         record = self._load_record(context)
         return record is not None and record.max_tries != context["ti"].max_tries
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume the task; if no triggerer has followed its run to the deadline, see what has become of it."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            record = self._load_record(context)
+            if record is None:
+                raise
+            self.log.warning("No triggerer has followed run %s to its deadline; looking at it now.", record.ref)
+            return self.take_up(context, record.ref, record.deadline, Verdict.TIMEOUT)
 
     def _start(self, context: Context) -> tuple[Run, float]:
         self.prepare_start()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
 from airflow_provider_mlworkflows.exceptions import RunFailedError, RunStoppedError, RunTimeoutError
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails
 from tests.scenarios.service import Counts
@@ -132,3 +134,37 @@ def backstop_comes_after_the_deadline(stage: Stage) -> None:
     assert stage.result.deferral.timeout is not None
     assert 600 + 300 <= stage.result.deferral.timeout.total_seconds() <= 600 + 600
     assert stage.go_on(operator).state == "success"
+
+
+@operator_row("stop", modes=("deferrable",), profiles=("usual",))
+def nobody_has_watched_until_the_deadline(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(timeout=600)
+    stage.defer(operator)
+    stage.clock.advance(1200)
+    stage.airflow.expire_deferral()
+    assert stage.attempt(operator).state == "failed"
+    assert isinstance(stage.result.error, RunTimeoutError)
+    assert stage.counts == Counts(starts=1, stops=1)
+
+
+@operator_row(modes=("deferrable",), profiles=("usual",))
+def nobody_has_watched_until_the_end(stage: Stage) -> None:
+    stage.plan(*chain(("train", completes())))
+    operator = stage.starter(timeout=600)
+    stage.defer(operator)
+    stage.clock.advance(1200)
+    stage.airflow.expire_deferral()
+    assert stage.attempt(operator).state == "success"
+    assert stage.counts == Counts(starts=1)
+
+
+@operator_row(modes=("deferrable",), profiles=("usual",))
+def nobody_has_watched_a_run_without_a_record(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(timeout=600, durable=False)
+    stage.defer(operator)
+    stage.clock.advance(1200)
+    stage.airflow.expire_deferral()
+    assert isinstance(stage.attempt(operator).error, TaskDeferralTimeout)
+    assert stage.counts == Counts(starts=1)
