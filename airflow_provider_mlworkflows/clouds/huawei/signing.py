@@ -60,13 +60,12 @@ def canonical_request(method: str, url: str, headers: Mapping[str, str], content
     return "\n".join(lines), names
 
 
-# A thousand watched runs are asked for at the same few addresses.
-@lru_cache
 def _canonical_path(path: str) -> str:
     encoded = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
+# The pages of a list are asked for again and again. Paths are not kept: some hold a secret.
 @lru_cache
 def _canonical_query(query: str) -> str:
     if not query:
