@@ -158,11 +158,12 @@ class Row:
         queued again or on the next worker, for lost. It says the same of a worker that was killed, but such an
         attempt has not been deferred.
         """
+        mapped = "" if self.at.map_index < 0 else f"map_index={self.at.map_index} "
         lost = (
             line
             for line in self.airflow.output.splitlines()
             if "but the task instance's state attribute is" in line
-            and f"{self.at.dag_id}.{self.at.task_id} {self.at.run_id} " in line
+            and f"{self.at.dag_id}.{self.at.task_id} {self.at.run_id} {mapped}[" in line
         )
         noticed = sum("finished with state success" in line and bool(_GOES_ON.search(line)) for line in lost)
         return noticed and min(noticed, sum(_DEFERRED in log for log in self._attempt_logs))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def test_twenty_runs(airflow: StandaloneAirflow) -> None:
+def test_twenty_runs(airflow: StandaloneAirflow, capsys: pytest.CaptureFixture[str]) -> None:
     report = run_chaos(airflow, runs=20, seed=7)
-    print(report.figures)
+    with capsys.disabled():
+        print(f"\n{report.figures}")
     assert report.findings.is_clean, report.findings.story

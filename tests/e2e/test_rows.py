@@ -38,6 +38,14 @@ def test_attempt_whose_worker_was_killed_was_not() -> None:
     assert _row([_mismatch()], ["ModelArts run is init", "Reattached"]).raced == 0
 
 
-@pytest.mark.parametrize("other", [_mismatch("failed"), _mismatch(run="run-2"), _mismatch(outcome="failed")])
+@pytest.mark.parametrize(
+    "other",
+    [
+        _mismatch("failed"),
+        _mismatch(run="run-2"),
+        _mismatch(run="run-1 map_index=1"),
+        _mismatch(outcome="failed"),
+    ],
+)
 def test_other_mismatches_do_not_count(other: str) -> None:
     assert _row([other], [DEFERRED, "Reattached"]).raced == 0

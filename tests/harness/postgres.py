@@ -37,6 +37,8 @@ _SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
+REQUIRED = "MLWORKFLOWS_POSTGRES_REQUIRED"
+"""Environment variable that makes a missing server a failure; the gate sets it."""
 _START_PATIENCE = 60.0
 _STOP_PATIENCE = 30.0
 
@@ -54,10 +56,13 @@ def find_binaries() -> Path | None:
 
 
 def required_binaries() -> Path:
-    """Return what `find_binaries` finds; where it finds nothing, skip the test."""
-    if (found := find_binaries()) is None:
-        pytest.skip(f"no PostgreSQL server: initdb and postgres are neither on PATH nor in {_DEBIAN}/*/bin")
-    return found
+    """Return what `find_binaries` finds; where it finds nothing, skip the test, or fail it if `REQUIRED` is set."""
+    if (found := find_binaries()) is not None:
+        return found
+    reason = f"no PostgreSQL server: initdb and postgres are neither on PATH nor in {_DEBIAN}/*/bin"
+    if os.environ.get(REQUIRED):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 class PostgresServer:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.harness import postgres
-from tests.harness.postgres import PostgresFailedError, PostgresServer, required_binaries
+from tests.harness.postgres import REQUIRED, PostgresFailedError, PostgresServer, required_binaries
 
 
 @pytest.mark.slow
@@ -57,7 +57,16 @@ def test_server_that_cannot_be_made_says_why() -> None:
 def test_where_there_is_no_server_the_test_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
+    monkeypatch.delenv(REQUIRED, raising=False)
     with pytest.raises(pytest.skip.Exception, match="no PostgreSQL server"):
+        required_binaries()
+
+
+def test_where_there_has_to_be_a_server_the_test_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
+    monkeypatch.setenv(REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match="no PostgreSQL server"):
         required_binaries()
 
 

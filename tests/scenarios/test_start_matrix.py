@@ -284,6 +284,8 @@ def test_one_run(
             emulator.faults.clear()
             stage.airflow.clear()
             sabotage.play(operator)
+        elif trouble.rule:
+            assert any(entry.fault for entry in emulator.journal.entries), "no start went wrong"
         assert sabotage.is_over, "the task never came to the place of its kill"
         _expect_one_run(stage)
     except Exception as error:

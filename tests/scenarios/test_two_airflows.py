@@ -130,8 +130,9 @@ def test_each_stops_its_own_run(twins: Twins, ending: str) -> None:
     ours, theirs = _both_begin(twins)
     first.at(100, lambda: first.mark("failed") if ending == "failed" else first.clear())
     first.attempt(first.starter(retries=1))
+    assert first.airflow.state == ("failed" if ending == "failed" else None)
     assert first.service.shown(theirs) in ("init", "running")
     result = second.attempt(second.starter(retries=1))
     assert (result.state, result.xcoms["return_value"]) == ("success", theirs)
     assert first.service.shown(ours) == "stopped"
-    assert (first.counts.starts, first.counts.stops) == (2, 1)
+    assert (first.counts.starts, first.counts.stops, first.counts.idle_stops) == (2, 1, 0)
