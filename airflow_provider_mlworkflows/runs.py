@@ -88,7 +88,7 @@ class Run:
     """A run as the service showed it at one moment.
 
     ``status`` is the service's own literal, ``url`` its page in the cloud console. ``has_steps`` is False if the
-    run was read in a way that does not show steps, such as from a list. ``held`` is True if the run has failed, but
+    run was read in a way that does not show all steps, such as from a list. ``held`` is True if the run has failed, but
     the service keeps it until somebody acts on it.
     """
 
@@ -130,7 +130,9 @@ class Run:
     def fingerprint(self) -> int:
         """Differs between two reads if the service showed a change between them; the same in every process."""
         if self._fingerprint is None:
-            steps = tuple((step.id, step.status, step.attempt, str(step.updated_at)) for step in self.steps)
+            steps = tuple(
+                (step.id or step.name, step.status, step.attempt, str(step.updated_at)) for step in self.steps
+            )
             found = _crc_of(self.status, self.state, steps) if steps else _bare_crc(self.status, self.state)
             # Found once: a run that a list shows unchanged is the same object at each read.
             object.__setattr__(self, "_fingerprint", found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import cached_property
+from itertools import count
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
@@ -13,7 +16,7 @@ from airflow_provider_mlworkflows.clouds.huawei.modelarts_inputs import (
 )
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution, ExecutionGlances
 from airflow_provider_mlworkflows.clouds.huawei.modelarts_requests import PAGE_SIZE
-from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_states import execution_state, run_of, waiting_step
 from airflow_provider_mlworkflows.clouds.operation import Steps, operation
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
@@ -194,31 +197,34 @@ class ModelArtsHook(ModelArtsRunHook):
     def _listed_runs(self, workflow_id: str, wanted: Mapping[str, RunRef]) -> Steps[dict[RunRef, Run]]:
         """The wanted executions of a workflow, as far as its newest pages show them.
 
-        If they lie scattered, more pages are read than they would fill, as long as each shows some.
+        If they lie scattered, more pages are read than they would fill, as long as each shows another one.
         """
         found: dict[RunRef, Run] = {}
         offset = 0
-        enough = PAGE_SIZE + len(wanted)
-        while True:
+        for pages in count(1):
             listing = self.list_executions.steps(
                 workflow_id, sort_by="create_time", order="desc", limit=PAGE_SIZE, offset=offset
             )
             page = (yield from next(listing).read_as(ExecutionGlances)).items or []
-            shown = self._remembered.read(shown_in(page, "execution_id", wanted), self._listed_run)
-            found |= shown
+            known = len(found)
+            found |= self._remembered.read(shown_in(page, "execution_id", wanted), self._listed_run)
             offset += len(page)
-            if len(found) == len(wanted) or not page or (offset >= enough and not shown):
-                return found
+            is_in_vain = len(found) == known and pages > ceil(len(wanted) / PAGE_SIZE)
+            if len(found) == len(wanted) or not page or is_in_vain:
+                break
+        return found
 
     def _listed_run(self, ref: RunRef, item: Any) -> Run:
         return self._run(Execution.model_validate(item), ref.workflow_id)
 
     def _waiting_runs(self, runs: Mapping[RunRef, Run]) -> Steps[dict[RunRef, Run]]:
-        """Those of the runs that the todo list names, as waiting."""
+        """Those of the runs that the todo list names, as waiting, with the steps that it names."""
         todos = yield from self.list_todos.steps()
-        waiting = {RunRef(todo.workflow_id, todo.execution_id) for todo in todos.items}
+        waiting: defaultdict[RunRef, list[Step]] = defaultdict(list)
+        for todo in sorted(todos.items, key=lambda todo: todo.step_name):
+            waiting[RunRef(todo.workflow_id, todo.execution_id)].append(waiting_step(todo))
         return {
-            ref: replace(run, state=RunState.WAITING)
+            ref: replace(run, state=RunState.WAITING, steps=tuple(waiting[ref]))
             for ref, run in runs.items()
             if ref in waiting and run.state is RunState.ACTIVE
         }

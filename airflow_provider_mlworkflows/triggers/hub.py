@@ -35,8 +35,8 @@ REFRESH_INTERVAL = 10.0
 RESOLUTION = 0.001
 """Seconds that do not count: a clock read after a sleep may show a hair less than was slept for."""
 READS_ALONG = 0.6
-"""Intervals until whose end a watcher's own read may be made before its time. At half an interval or less there can be
-two camps for good, each out of reach of the other."""
+"""How many intervals before it is due a watcher is read along with others. With half an interval or less, two camps
+would stay apart for good, each out of the other's reach."""
 GOING_ON = frozenset({RunState.ACTIVE, RunState.STOPPING})
 QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING, RunState.WAITING})
 """States in which only a change is news."""
@@ -103,13 +103,18 @@ class Watcher:
         return glance.fingerprint != self._fingerprint or glance.state not in QUIET_STATES
 
     def deliver(self, reading: Reading, glance: Reading) -> None:
-        """Wake the watcher with a reading; the next glance is compared with ``glance``."""
+        """Wake the watcher with a reading; the next glance is compared with ``glance``.
+
+        If the run waits at one step while others make progress, a glance cannot tell when these are through.
+        """
         self._is_troubled = not isinstance(reading, Run)
         if isinstance(reading, Run) and isinstance(glance, Run):
-            self._fingerprint = glance.fingerprint
+            is_blind = glance.state is RunState.WAITING and reading.state is not RunState.WAITING
+            self._fingerprint = None if is_blind else glance.fingerprint
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(reading)
-        else:
+        elif isinstance(reading, Run) or not isinstance(self._unread, Run):
+            # An error would take the place of news that nobody has seen.
             self._unread = reading
 
     def fail(self, error: BaseException) -> None:
@@ -228,9 +233,11 @@ class RunHub:
 
     async def _tick(self, now: float) -> None:
         hook = self.hook()
-        # Whoever is due soon reads along, so that watchers fall into step. Newcomers do so only where it is
-        # free: after a restart of the triggerer they are many, and their first reads are spread.
-        near = [w for w in self._watchers if w.due <= now + w.interval * READS_ALONG]
+        # Whoever is due soon reads along, so that watchers fall into step; the quick do not hurry the slow.
+        # Newcomers do so only where it is free: after a restart of the triggerer they are many, and their first
+        # reads are spread.
+        slowest = max(w.interval for w in self._watchers if w.due <= now + RESOLUTION)
+        near = [w for w in self._watchers if w.due <= now + min(w.interval, slowest) * READS_ALONG]
         called = {w.ref for w in near if w.was_read or w.due <= now + RESOLUTION}
         batches = hook.batches(list(dict.fromkeys(w.ref for w in near)))
         glances = await self._read(hook, [batch for batch in batches if not called.isdisjoint(batch)])

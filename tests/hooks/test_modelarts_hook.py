@@ -15,6 +15,7 @@ import pytest
 
 from airflow_provider_mlworkflows.clouds import http
 from airflow_provider_mlworkflows.clouds.http import close_clients
+from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import ExecutionGlances
 from airflow_provider_mlworkflows.emulator import FaultRule, StepDefinition, WorkflowDefinition, fails, never_ends
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.emulator.modelarts.ready import FAILS_AT_STEP_3, PLAIN_CHAIN
@@ -115,6 +116,15 @@ class TestLife:
         lists = [e for e in modelarts.emulator.journal.entries if e.operation == "ListWorkflowExecutions"]
         assert len(lists) == 1
         assert hook.batches(refs) == [[ref] for ref in refs]
+
+    def test_pages_that_show_nothing_new_come_to_an_end(self, hook: ModelArtsHook) -> None:
+        refs = [RunRef(PLAIN_CHAIN, f"{number}") for number in range(4)]
+        page = ExecutionGlances(items=[{"execution_id": ref.run_id, "status": "running"} for ref in refs[:3]])
+        steps = hook.get_runs.steps(refs)
+        asked = [next(steps).operation]
+        while asked[-1] == "ListWorkflowExecutions":
+            asked.append(steps.send(page).operation)
+        assert asked == ["ListWorkflowExecutions"] * 2 + ["ShowWorkflowsTodolist"]
 
     def test_batches_hold_every_ref_once(self, hook: ModelArtsHook) -> None:
         refs = [RunRef(PLAIN_CHAIN, f"{number}") for number in range(450)] + [RunRef(FAILS_AT_STEP_3, "one")]

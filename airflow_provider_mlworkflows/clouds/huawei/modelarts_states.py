@@ -13,7 +13,12 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Duration, Execution, StepExecution
+    from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import (
+        Duration,
+        Execution,
+        StepExecution,
+        WorkflowTodo,
+    )
 
 INITIAL_STATUS = "init"
 """Stands for an absent status: the service leaves it out right after creation."""
@@ -73,6 +78,17 @@ def step_of(step: StepExecution) -> Step:
         duration=_seconds(step.duration),
         error=_error(step) if state is RunState.FAILED else "",
         is_gate=_literal(step.status) == GATE_STATUS,
+    )
+
+
+def waiting_step(todo: WorkflowTodo) -> Step:
+    """A step as the todo list shows it, which does not tell its id."""
+    return Step(
+        id="",
+        name=todo.step_name,
+        state=RunState.WAITING,
+        status=todo.status,
+        is_gate=_literal(todo.status) == GATE_STATUS,
     )
 
 
