@@ -163,8 +163,10 @@ class StartOperator(RunOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
             record = self._load_record(context)
-            if record is None:
+            if record is None or not record.run_id:
                 raise
+            if self.is_outdated(context):
+                return self.execute(context)
             self.log.warning("No triggerer has followed run %s to its deadline; looking at it now.", record.ref)
             return self.take_up(context, record.ref, record.deadline, Verdict.TIMEOUT)
 

@@ -168,3 +168,20 @@ def nobody_has_watched_a_run_without_a_record(stage: Stage) -> None:
     stage.airflow.expire_deferral()
     assert isinstance(stage.attempt(operator).error, TaskDeferralTimeout)
     assert stage.counts == Counts(starts=1)
+
+
+@operator_row("stop", modes=("deferrable",), profiles=("usual",))
+def cleared_after_nobody_has_watched(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(timeout=600)
+    stage.defer(operator)
+    stage.clock.advance(1200)
+    stage.airflow.expire_deferral()
+    stage.outage(0, 30, status=503)
+    stage.at(1, stage.clear)
+    stage.attempt(operator)
+    assert stage.airflow.state is None
+    stage.clock.advance(60)
+    stage.attempt(operator)
+    assert stage.counts.starts == 2
+    assert stage.service.shown(stage.runs[0]) == "stopped"
