@@ -37,6 +37,8 @@ RESOLUTION = 0.001
 READS_ALONG = 0.6
 """How many intervals before it is due a watcher is read along with others. With half an interval or less, two camps
 would stay apart for good, each out of the other's reach."""
+BLIND = -1
+"""What no fingerprint is like."""
 GOING_ON = frozenset({RunState.ACTIVE, RunState.STOPPING})
 QUIET_STATES = frozenset({RunState.ACTIVE, RunState.STOPPING, RunState.WAITING})
 """States in which only a change is news."""
@@ -51,6 +53,7 @@ class Watcher:
     :param ref: which run.
     :param interval: seconds between reads.
     :param needs_steps: read the run so that its steps show, even if nothing about it seems to have changed.
+    :param heeds_waiting: somebody wants to know when the whole run waits for a person.
     :param until: seconds since the epoch; there is a read at that time, and its result is always delivered.
     :param due: seconds since the epoch of the next read.
     :param was_read: whether there has been a read for it.
@@ -60,6 +63,7 @@ class Watcher:
     interval: float
     until: float
     needs_steps: bool
+    heeds_waiting: bool
     due: float
     was_read: bool = False
     _waiter: asyncio.Future[Reading] | None = None
@@ -103,18 +107,17 @@ class Watcher:
         return glance.fingerprint != self._fingerprint or glance.state not in QUIET_STATES
 
     def deliver(self, reading: Reading, glance: Reading) -> None:
-        """Wake the watcher with a reading; the next glance is compared with ``glance``.
-
-        If the run waits at one step while others make progress, a glance cannot tell when these are through.
-        """
+        """Wake the watcher with a reading; the next glance is compared with ``glance``."""
+        if isinstance(self._unread, Run) and not isinstance(reading, Run):
+            return  # nobody has seen that news yet, and it tells as well that the errors before are over
         self._is_troubled = not isinstance(reading, Run)
         if isinstance(reading, Run) and isinstance(glance, Run):
-            is_blind = glance.state is RunState.WAITING and reading.state is not RunState.WAITING
-            self._fingerprint = None if is_blind else glance.fingerprint
+            # While other steps make progress, a glance cannot tell when the whole run waits.
+            is_blind = self.heeds_waiting and glance.state is RunState.WAITING and reading.state is not glance.state
+            self._fingerprint = BLIND if is_blind else glance.fingerprint
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(reading)
-        elif isinstance(reading, Run) or not isinstance(self._unread, Run):
-            # An error would take the place of news that nobody has seen.
+        else:
             self._unread = reading
 
     def fail(self, error: BaseException) -> None:
@@ -177,12 +180,18 @@ class RunHub:
 
     @asynccontextmanager
     async def watching(
-        self, ref: RunRef, *, interval: float, until: float, needs_steps: bool = False
+        self,
+        ref: RunRef,
+        *,
+        interval: float,
+        until: float,
+        needs_steps: bool = False,
+        heeds_waiting: bool = False,
     ) -> AsyncIterator[Watcher]:
         """Subscribe to a run for the length of the block; the first read comes after up to one interval."""
         now = self._clock.time()
         first = now + interval * (0.5 + self._jitter() / 2)
-        watcher = Watcher(ref, interval, until, needs_steps, due=min(first, max(until, now)))
+        watcher = Watcher(ref, interval, until, needs_steps, heeds_waiting, due=min(first, max(until, now)))
         self._watchers.add(watcher)
         self._wake.set()
         if self._reader is None or self._reader.done():

@@ -122,7 +122,11 @@ class RunTrigger(BaseTrigger):
         verdict: Verdict | None = None
         needs_steps = self.step_name is not None or self.stream_logs
         async with hub.watching(
-            self.ref, interval=self.poll_interval, until=self.deadline, needs_steps=needs_steps
+            self.ref,
+            interval=self.poll_interval,
+            until=self.deadline,
+            needs_steps=needs_steps,
+            heeds_waiting=self.report_waiting,
         ) as watcher:
             while verdict is None:
                 reading = await watcher.reading()

@@ -159,7 +159,7 @@ async def test_what_else_happens_to_a_run_that_waits_is_seen(
 ) -> None:
     refs = _start_branched(cloud)
     async with audience(cloud.hub()) as listeners:
-        listeners.watch(refs)
+        listeners.watch(refs, heeds_waiting=True)
         await passed(cloud.clock, 3 * INTERVAL)
         for statuses in (before, after):
             cloud.emulator.modelarts.force_status(refs[1].run_id, None, statuses)
@@ -171,14 +171,38 @@ async def test_what_else_happens_to_a_run_that_waits_is_seen(
 
 async def test_error_does_not_take_the_place_of_unread_news() -> None:
     ref = RunRef("w", "run")
-    watcher = Watcher(ref, INTERVAL, FOREVER, needs_steps=False, due=0.0)
+    watcher = Watcher(ref, INTERVAL, FOREVER, needs_steps=False, heeds_waiting=False, due=0.0)
     news, glance = Run(ref, RunState.WAITING, "running"), Run(ref, RunState.WAITING, "running", has_steps=False)
     watcher.deliver(news, glance)
     error = ServerError("broken")
     watcher.deliver(error, error)
+    assert not watcher.wants(glance, 0.0)
     assert await watcher.reading() is news
-    assert watcher.wants(glance, 0.0)
-    assert not watcher.wants_steps(glance, 0.0)
+
+
+async def test_runs_that_wait_in_part_are_read_no_more_than_others(cloud: Cloud) -> None:
+    refs = _start_branched(cloud)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs)
+        for ref in refs:
+            cloud.emulator.modelarts.force_status(ref.run_id, None, {"train": "hold", "deploy": "running"})
+        await passed(cloud.clock, 3 * INTERVAL)
+        before = cloud.last_request
+        await passed(cloud.clock, 3 * INTERVAL)
+    assert cloud.last_request > before
+    assert [tick for tick in cloud.ticks(before) if tick != {LISTS: 1, TODOS: 1}] == []
+
+
+async def test_end_of_waiting_in_part_is_news(cloud: Cloud) -> None:
+    refs = _start_branched(cloud)
+    async with audience(cloud.hub()) as listeners:
+        listeners.watch(refs, heeds_waiting=True)
+        for train in ("hold", "completed"):
+            cloud.emulator.modelarts.force_status(refs[0].run_id, None, {"train": train, "deploy": "running"})
+            await passed(cloud.clock, 3 * INTERVAL)
+            last = listeners.heard[refs[0]][-1]
+            assert isinstance(last, Run)
+            assert last.steps[0].status == train
 
 
 @pytest.mark.parametrize("missing", ["execution", "workflow"])
