@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
@@ -12,6 +12,7 @@ from tests.scenarios.service import Counts
 from tests.scenarios.table import operator_row
 
 if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.operators.starting import StartOperator
     from tests.scenarios.stage import Stage
 
 
@@ -136,13 +137,19 @@ def backstop_comes_after_the_deadline(stage: Stage) -> None:
     assert stage.go_on(operator).state == "success"
 
 
-@operator_row("stop", modes=("deferrable",), profiles=("usual",))
-def nobody_has_watched_until_the_deadline(stage: Stage) -> None:
-    stage.plan(*chain(("train", endless())))
-    operator = stage.starter(timeout=600)
+def _unwatched(stage: Stage, **arguments: Any) -> StartOperator:
+    """Defer a task that no triggerer takes up until Airflow gives up on its deferral."""
+    operator = stage.starter(timeout=600, **arguments)
     stage.defer(operator)
     stage.clock.advance(1200)
     stage.airflow.expire_deferral()
+    return operator
+
+
+@operator_row("stop", modes=("deferrable",), profiles=("usual",))
+def nobody_has_watched_until_the_deadline(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+    operator = _unwatched(stage)
     assert stage.attempt(operator).state == "failed"
     assert isinstance(stage.result.error, RunTimeoutError)
     assert stage.counts == Counts(starts=1, stops=1)
@@ -151,10 +158,7 @@ def nobody_has_watched_until_the_deadline(stage: Stage) -> None:
 @operator_row(modes=("deferrable",), profiles=("usual",))
 def nobody_has_watched_until_the_end(stage: Stage) -> None:
     stage.plan(*chain(("train", completes())))
-    operator = stage.starter(timeout=600)
-    stage.defer(operator)
-    stage.clock.advance(1200)
-    stage.airflow.expire_deferral()
+    operator = _unwatched(stage)
     assert stage.attempt(operator).state == "success"
     assert stage.counts == Counts(starts=1)
 
@@ -162,10 +166,7 @@ def nobody_has_watched_until_the_end(stage: Stage) -> None:
 @operator_row(modes=("deferrable",), profiles=("usual",))
 def nobody_has_watched_a_run_without_a_record(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
-    operator = stage.starter(timeout=600, durable=False)
-    stage.defer(operator)
-    stage.clock.advance(1200)
-    stage.airflow.expire_deferral()
+    operator = _unwatched(stage, durable=False)
     assert isinstance(stage.attempt(operator).error, TaskDeferralTimeout)
     assert stage.counts == Counts(starts=1)
 
@@ -173,10 +174,7 @@ def nobody_has_watched_a_run_without_a_record(stage: Stage) -> None:
 @operator_row("stop", modes=("deferrable",), profiles=("usual",))
 def cleared_after_nobody_has_watched(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
-    operator = stage.starter(timeout=600)
-    stage.defer(operator)
-    stage.clock.advance(1200)
-    stage.airflow.expire_deferral()
+    operator = _unwatched(stage)
     stage.outage(0, 30, status=503)
     stage.at(1, stage.clear)
     stage.attempt(operator)

@@ -359,26 +359,22 @@ async def test_watchers_that_begin_one_after_the_other_make_no_two_camps(clock: 
     assert {len(refs) for _, refs in sky.calls} == {200}
 
 
-async def test_runs_that_lie_scattered_in_a_list_are_not_read_one_by_one(cloud: Cloud) -> None:
-    refs = cloud.start(900)[::3]
+@pytest.mark.parametrize(
+    ("watched", "expected"),
+    [
+        pytest.param(slice(None, None, 3), {LISTS: 9, TODOS: 1}, id="scattered_ones_are_listed"),
+        pytest.param(slice(-5, None), {LISTS: 2, READS: 5}, id="old_ones_are_not_searched_for"),
+    ],
+)
+async def test_some_runs_of_a_long_list(cloud: Cloud, watched: slice, expected: dict[str, int]) -> None:
+    refs = cloud.start(900)[watched]
     async with audience(cloud.hub()) as listeners:
         listeners.watch(refs)
         await passed(cloud.clock, 3 * INTERVAL)
         before = cloud.last_request
         await passed(cloud.clock, 3 * INTERVAL)
     assert cloud.last_request > before
-    assert [tick for tick in cloud.ticks(before) if tick != {LISTS: 9, TODOS: 1}] == []
-
-
-async def test_old_runs_are_not_searched_for_in_a_long_list(cloud: Cloud) -> None:
-    refs = cloud.start(900)[-5:]
-    async with audience(cloud.hub()) as listeners:
-        listeners.watch(refs)
-        await passed(cloud.clock, 3 * INTERVAL)
-        before = cloud.last_request
-        await passed(cloud.clock, 3 * INTERVAL)
-    assert cloud.last_request > before
-    assert [tick for tick in cloud.ticks(before) if tick != {LISTS: 2, READS: 5}] == []
+    assert [tick for tick in cloud.ticks(before) if tick != expected] == []
 
 
 async def test_time_that_the_service_asks_for_is_waited(clock: ScriptedClock) -> None:
