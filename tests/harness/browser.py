@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+
+from tests.harness.absent import do_without
 
 REQUIRED = "MLWORKFLOWS_BROWSER_REQUIRED"
 """Environment variable that makes a missing browser a failure; the gate sets it."""
@@ -51,9 +51,7 @@ def required_binaries() -> Binaries:
     if (found := find_binaries()) is not None:
         return found
     reason = "no browser: chromium and chromedriver are not both on PATH (Debian: packages chromium, chromium-driver)"
-    if os.environ.get(REQUIRED):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    do_without(reason, REQUIRED)
 
 
 @contextmanager

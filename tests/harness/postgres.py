@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+
+from tests.harness.absent import do_without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,9 +61,7 @@ def required_binaries() -> Path:
     if (found := find_binaries()) is not None:
         return found
     reason = f"no PostgreSQL server: initdb and postgres are neither on PATH nor in {_DEBIAN}/*/bin"
-    if os.environ.get(REQUIRED):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    do_without(reason, REQUIRED)
 
 
 class PostgresServer:
