@@ -3,9 +3,11 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import pytest
 
+from airflow_provider_mlworkflows.emulator import routing
 from airflow_provider_mlworkflows.emulator.modelarts import ready
 from tests.emulator.test_workflows import NOBODY, code_of
 
@@ -117,6 +119,23 @@ def test_list_counts(caller: Caller) -> None:
         caller.start(FLOW, {"labels": ["even" if number % 2 == 0 else "odd"]})
     body = caller.flow("GET", RUNS, params={"labels": "even", "limit": 2}).json()
     assert (body["total"], body["count"], len(body["items"]), body["default_order"]) == (5, 3, 2, "asc")
+
+
+def test_query_is_not_read_for_each_listed_execution(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[str] = []
+
+    def counted(query: str, **options: Any) -> list[tuple[str, str]]:
+        reads.append(query)
+        return parse_qsl(query, **options)
+
+    monkeypatch.setattr(routing, "parse_qsl", counted)
+    counts = []
+    for _ in range(2):
+        caller.start(FLOW)
+        reads.clear()
+        caller.flow("GET", RUNS, params={"status": "init"})
+        counts.append(len(reads))
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize("sort_by", ["user_name", "name"])

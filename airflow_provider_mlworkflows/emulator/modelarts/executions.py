@@ -53,7 +53,7 @@ class ExecutionRoutes:
         workflow = self._lookup.workflow(call)
         known = [each for each in workflow.executions.values() if self._store.is_listed(each)]
         ordered = self._lookup.ordered(call, known, {"create_time": lambda each: each.created_at}, "desc")
-        matching = [each for each in ordered if self._matches(call, each)]
+        matching = list(filter(self._asked_for(call), ordered))
         page = self._lookup.page(call, matching)
         body = self._lookup.listing(call, matching, total=len(known))
         body["items"] = [self._list_item(each) for each in page]
@@ -187,16 +187,21 @@ class ExecutionRoutes:
         except inputs.InputError as error:
             refuse(str(error))
 
-    def _matches(self, call: Call, execution: Execution) -> bool:
-        wanted = [label for label in (call.param("labels") or "").split(",") if label]
-        labels = execution.fields.get("labels") or []
-        status = call.param("status")
-        return (
-            all(label in labels for label in wanted)
-            and call.param("scene_id") in (None, execution.fields.get("scene_id"))
-            and call.param("workspace_id") in (None, execution.fields.get("workspace_id") or "0")
-            and status in (None, self._store.shown_status(execution))
-        )
+    def _asked_for(self, call: Call) -> Callable[[Execution], bool]:
+        # Read once: a list may hold thousands.
+        wanted = {label for label in (call.param("labels") or "").split(",") if label}
+        scene, workspace, status = map(call.param, ("scene_id", "workspace_id", "status"))
+
+        def matches(execution: Execution) -> bool:
+            fields = execution.fields
+            return (
+                wanted.issubset(fields.get("labels") or ())
+                and scene in (None, fields.get("scene_id"))
+                and workspace in (None, fields.get("workspace_id") or "0")
+                and (status is None or status == self._store.shown_status(execution))
+            )
+
+        return matches
 
     def _list_item(self, execution: Execution) -> dict[str, Any]:
         view = self._store.read(execution)
