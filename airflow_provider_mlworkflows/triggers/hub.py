@@ -262,8 +262,9 @@ class RunHub:
         now = self._clock.time()
         for watcher in wanted:
             watcher.deliver(readings[watcher.ref], glances[watcher.ref])
+        jitter = self._jitter()  # one for all: those who were read together stay together
         for watcher in due:
-            watcher.rest(now, jitter=self._jitter(), pause=pause)
+            watcher.rest(now, jitter=jitter, pause=pause)
         if any(isinstance(error, ThrottledError) for error in errors):
             for watcher in self._watchers:
                 watcher.postpone(now + pause)

@@ -526,6 +526,16 @@ async def test_runs_that_are_read_together_fall_into_step(clock: ScriptedClock) 
     assert set(listeners.heard) == set(runs_of("w", 1000))
 
 
+async def test_many_watchers_are_not_read_more_often_than_one(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=200)
+    async with audience(sky.hub(random.Random(7).random)) as listeners:
+        listeners.watch(runs_of("w", 200))
+        await passed(clock, 2 * INTERVAL)
+        sky.calls.clear()
+        await passed(clock, 100 * INTERVAL)
+    assert len(sky.calls) == pytest.approx(100, abs=2)
+
+
 async def test_last_read_comes_at_the_deadline(clock: ScriptedClock) -> None:
     sky = Sky(clock)
     (ref,) = runs_of("w", 1)
