@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.pool import NullPool
 
 from airflow_provider_mlworkflows.emulator.gateway import Gateway
 
@@ -116,28 +117,30 @@ class Search:
                 kind = "task logs" if "logs" in path.parts and "dag_id=" in str(path) else "component logs"
                 self._look(kind, str(path.relative_to(home)), path.read_text(errors="replace"))
 
-    def database(self, path: Path) -> None:
-        """Search every value of every table, except where connections are kept."""
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60.0)) as connection:
-            connection.row_factory = sqlite3.Row
-            tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in tables:
-                if table != CONNECTIONS:
-                    for row in connection.execute(f'SELECT * FROM "{table}"'):
-                        self._row(table, dict(row))
+    def database(self, url: str) -> None:
+        """Search every value of every table, except where connections are kept.
 
-    def _row(self, table: str, row: Mapping[str, Any]) -> None:
+        Args:
+            url: The database, as SQLAlchemy wants it.
+        """
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            for table in inspect(connection).get_table_names():
+                if table != CONNECTIONS:
+                    for row in connection.execute(text(f'SELECT * FROM "{table}"')).mappings():
+                        self._row(table, row)
+
+    def _row(self, table: str, row: Mapping[Any, Any]) -> None:
         if table == "log" and "connection" in str(row["event"]):
             return  # what a person did to a connection, in Airflow's words
         if table == CONNECTION_TESTS:
             row = {column: value for column, value in row.items() if column not in CONNECTION_COLUMNS}
         for column, value in row.items():
-            for text in self._readings(value):
-                self._look(table, f"{table}.{column}", text)
+            for reading in self._readings(value):
+                self._look(table, f"{table}.{column}", reading)
 
     def _readings(self, value: object) -> Iterator[str]:
         """A value as text: as it is, decrypted, unpacked."""
-        raw = value if isinstance(value, bytes) else str(value).encode()
+        raw = bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
         yield raw.decode("utf-8", "replace")
         if raw.startswith(b"gAAAA"):
             try:

@@ -41,11 +41,11 @@ def secrets() -> Secrets:
     return secrets
 
 
-def _database(path: Path, value: str | bytes, table: str = "xcom") -> Path:
+def _database(path: Path, value: str | bytes, table: str = "xcom") -> str:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"CREATE TABLE {table} (id INTEGER, value)")
         connection.execute(f"INSERT INTO {table} VALUES (1, ?)", (value,))
-    return path
+    return f"sqlite:///{path}"
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)

@@ -20,6 +20,8 @@ import pytest
 
 from airflow_provider_mlworkflows.emulator import Emulator, Switches
 from airflow_provider_mlworkflows.emulator.environment import connections
+from tests.e2e.conftest import FERNET_KEY
+from tests.e2e.secrets_search import Search, overheard
 from tests.e2e.triggerers import PATIENCE, TaskKey, Triggerer, TriggererPool
 from tests.harness.postgres import PostgresServer, required_binaries
 from tests.harness.rest_client import FINISHED, TaskAddress
@@ -34,6 +36,7 @@ from tests.scenarios.service import Counts
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from tests.e2e.secrets_search import Secrets
     from tests.scenarios.service import ServiceUnderTest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.full]
@@ -44,6 +47,14 @@ RUNS = 50
 ENDED_MEANWHILE = 10
 """Runs that end while a triggerer stands still; the others end after it has gone on."""
 HANDED_OVER = "is watched elsewhere; it goes on"
+SEARCHED = (
+    "task logs",
+    "component logs",
+    "xcom",
+    "rendered_task_instance_fields",
+    "task_state_store",
+    "serialized_dag",
+)
 FIGURES = "reliability/two_triggerers.json"
 """Where the figures are kept, in the test runner's cache."""
 CONFIG = {
@@ -52,6 +63,7 @@ CONFIG = {
     "triggerer.triggerer_health_check_threshold": "15",
     # Of the triggerer that Airflow begins with: less than all, so that the next one gets some, too.
     "triggerer.capacity": "30",
+    "core.fernet_key": FERNET_KEY.decode(),
 }
 UNDER_TEST = (ModelArtsUnderTest, PaiFlowUnderTest, AomUnderTest, ObsUnderTest)
 
@@ -240,10 +252,11 @@ def database() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Emulator]:
+def cloud(secrets: Secrets) -> Iterator[Emulator]:
     """An emulator of its own, so that nobody else's requests are in its journal."""
     # At a failed node an execution of AOM may also stand still until somebody stops it; none shall be stopped here.
-    with Emulator(clock="real", switches=Switches(visibility_delay=0, aom_failed_node="fail")) as running:
+    switches = Switches(visibility_delay=0, aom_failed_node="fail")
+    with overheard(secrets), Emulator(clock="real", switches=switches) as running:
         yield running
 
 
@@ -267,6 +280,7 @@ def test_killed_and_paused_triggerers_stop_nothing(
     deployment: StandaloneAirflow,
     database: PostgresServer,
     cloud: Emulator,
+    secrets: Secrets,
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -296,3 +310,9 @@ def test_killed_and_paused_triggerers_stop_nothing(
     assert cloud.journal.count(effective=True) == RUNS
     assert len(set(fleet.runs.values())) == RUNS
     assert not retried - raced
+
+    search = Search(secrets, FERNET_KEY)
+    search.files(deployment.home)
+    search.database(database.url)
+    assert not search.hits
+    assert not [place for place in SEARCHED if not search.searched[place]]
