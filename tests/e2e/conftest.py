@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,13 @@ def emulator(secrets: Secrets) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="session")
 def airflow(emulator: Emulator) -> Iterator[StandaloneAirflow]:
+    """The Airflow of these tests."""
+    with whole_airflow(emulator) as running:
+        yield running
+
+
+@contextmanager
+def whole_airflow(emulator: Emulator) -> Iterator[StandaloneAirflow]:
     """A whole Airflow with the Dags of these tests, connected to the emulator."""
     running = StandaloneAirflow(
         DAG_FILES,

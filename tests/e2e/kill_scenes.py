@@ -10,7 +10,6 @@ import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.emulator import FaultRule
 from tests.e2e.dags.kill_rows import EXPIRING_CONNECTION
 from tests.e2e.matrix import kill_row
 from tests.e2e.trigger_rows import TriggerTable
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from tests.e2e.rows import Row
 
 MEMORY_KEY = "mlworkflows_watch"
-DELAY = 3.0
-"""Seconds that the answer to a start takes: less than a worker has that was told to end."""
 LASTING = timedelta(days=1)
 STOPPING_SERVICES = ("modelarts", "paiflow", "aom")
 
@@ -326,9 +323,7 @@ def key_expires_while_deferred(deployment: Deployment) -> Row:
 def _begin_with_a_slow_start(deployment: Deployment) -> tuple[Row, int]:
     """Begin a row whose start has taken effect and is not answered yet; returns it and its worker."""
     workflow = deployment.prepare()
-    deployment.emulator.faults.add(
-        FaultRule(path=rf"^POST .*/workflows/{workflow}/executions$", when="after", action="delay", delay=DELAY)
-    )
+    deployment.slow_down_start(workflow)
     row = deployment.begin("kill_modelarts_worker", workflow, published=False)
     row.wait_for_task("running")
     worker = row.airflow.worker_of(row.at)

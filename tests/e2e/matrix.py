@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlworkflows.emulator import FaultRule
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION, connections
 from tests.e2e.rows import Outcome, Row
 from tests.e2e.services import STEP, row_services
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SIDE_BY_SIDE = 4
 """How many rows are played at the same time; a worker that is killed has five seconds, which it must not wait out."""
+DELAY = 3.0
+"""Seconds that a slow answer takes: less than a worker has that was told to end."""
 RESULTS = "kill_matrix.json"
 """Where the outcomes are kept, in the test runner's cache."""
 
@@ -61,21 +64,35 @@ class Deployment:
         else:
             self.airflow.api.call("POST", "/connections", json=body)
 
-    def begin(self, dag_id: str, workflow: str = "", *, service: str = "modelarts", published: bool = True) -> Row:
+    def begin(
+        self,
+        dag_id: str,
+        workflow: str = "",
+        *,
+        service: str = "modelarts",
+        run_id: str | None = None,
+        published: bool = True,
+    ) -> Row:
         """Begin a row: run a Dag, and wait until its task has started its run.
 
         Args:
             dag_id: The Dag.
             workflow: What to start; a workflow of its own if "".
             service: Where.
+            run_id: What to call the Dag run; Airflow makes up a name if None.
             published: Wait until the task has published its run.
         """
         workflow = workflow or self.prepare(service)
-        run_id = self.airflow.start_run(dag_id, {"workflow": workflow})
+        run_id = self.airflow.start_run(dag_id, {"workflow": workflow}, run_id)
         row = Row(self.airflow, self.services[service], workflow, TaskAddress(dag_id, run_id, STEP))
         if published:
             row.wait_for_start()
         return row
+
+    def slow_down_start(self, workflow: str) -> None:
+        """Let the next start of a workflow of ModelArts take effect at once, and be answered later."""
+        path = rf"^POST .*/workflows/{workflow}/executions$"
+        self.emulator.faults.add(FaultRule(path=path, when="after", action="delay", delay=DELAY))
 
     def begin_mapped(self, dag_id: str, count: int) -> Sequence[Row]:
         """Begin a row with a mapped task: one row for each of its instances."""

@@ -132,9 +132,10 @@ class AirflowRestClient:
         """Let the scheduler run a DAG."""
         self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
-        """Start a run and return its id."""
-        body = {"logical_date": None, "conf": conf or {}}
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, run_id: str | None = None) -> str:
+        """Start a run and return its id, which Airflow makes up if none is given."""
+        named = {} if run_id is None else {"dag_run_id": run_id}
+        body = {"logical_date": None, "conf": conf or {}, **named}
         return str(self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def dag_run(self, dag_id: str, run_id: str) -> dict[str, Any]:

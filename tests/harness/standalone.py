@@ -95,11 +95,11 @@ class StandaloneAirflow:
         processes.end(self._leaders, _STOP_PATIENCE)
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def start_run(self, dag_id: str, conf: dict[str, object] | None = None) -> str:
+    def start_run(self, dag_id: str, conf: dict[str, object] | None = None, run_id: str | None = None) -> str:
         """Wait for a DAG to be known, let it run, start a run and return the run's id."""
         self.api.wait_for_dag(dag_id)
         self.api.unpause(dag_id)
-        return self.api.trigger(dag_id, conf)
+        return self.api.trigger(dag_id, conf, run_id)
 
     def worker_of(self, at: TaskAddress, patience: float = 30.0) -> int:
         """Return the process id of a running task, as soon as its process has taken the task on."""
