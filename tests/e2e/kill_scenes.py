@@ -248,6 +248,22 @@ def mapped_task_marked_failed(deployment: Deployment) -> Row:
     return second
 
 
+@kill_row(task="success", run="succeeded", retries=1)
+def mapped_task_redeployed(deployment: Deployment) -> Row:
+    """Worker of one of three mapped tasks told to end; the others go on."""
+    first, second, third = deployment.begin_mapped("kill_mapped_worker", 3)
+    second.airflow.send_signal(second.airflow.worker_of(second.at), signal.SIGTERM)
+    second.wait_for_attempt(2)
+    for row in (first, second, third):
+        row.finish()
+        row.wait_for_end()
+    for row in (first, third):
+        outcome = row.outcome()
+        assert (outcome.starts, outcome.stops, outcome.retries, outcome.task) == (1, 0, 0, "success"), row.log
+    assert "Reattached to run" in second.attempt_log(2), second.log
+    return second
+
+
 @kill_row(task="success", run="succeeded")
 def trigger_moved_to_another_triggerer(deployment: Deployment) -> Row:
     """Trigger given to another triggerer and back, as after a lapsed heartbeat."""

@@ -67,10 +67,13 @@ with new_dag("kill_with_neighbour") as with_neighbour:
     ModelArtsStartWorkflowOperator(workflow_id=WORKFLOW, **common({"deferrable": True}))
     EmptyOperator(task_id="neighbour")
 
-with new_dag("kill_mapped") as mapped:
 
-    @task
-    def workflows(dag_run: Any = None) -> list[str]:
-        return list(dag_run.conf["workflows"])
+@task
+def workflows(dag_run: Any = None) -> list[str]:
+    return list(dag_run.conf["workflows"])
 
-    ModelArtsStartWorkflowOperator.partial(**common({"deferrable": True})).expand(workflow_id=workflows())
+
+for _dag_id, _deferrable in (("kill_mapped", True), ("kill_mapped_worker", False)):
+    with new_dag(_dag_id) as _dag:
+        ModelArtsStartWorkflowOperator.partial(**common({"deferrable": _deferrable})).expand(workflow_id=workflows())
+    globals()[_dag_id] = _dag
