@@ -18,8 +18,8 @@ ANSWER_TIMEOUT = 2.0
 
 ENDED_BY_SOMEBODY = frozenset({"failed", "success", "skipped", "removed", "restarting", "none", "unknown"})
 """States in which this attempt has no successor that would take up its run."""
-TAKEN_UP = frozenset({"scheduled", "queued", "running"})
-"""States in which another process has the task instance, or soon will."""
+TAKEN_UP = frozenset({"scheduled", "queued", "running", "up_for_retry"})
+"""States in which another process has the task instance, or will have it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,20 @@ class TestKill:
         assert modelarts.stops == 0
         assert settled(modelarts) == "running"
 
+    @pytest.mark.parametrize("state", ["up_for_retry", "scheduled", "queued", "running"])
+    async def test_a_trigger_whose_task_goes_on_elsewhere_leaves_the_run(
+        self, modelarts: Bench, long: str, state: Any
+    ) -> None:
+        defer(modelarts, long)
+        async with modelarts.airflow.start_trigger() as running:
+            await polling(modelarts, running)
+            modelarts.airflow.ti.state = state
+            await running.revoke()
+            await running.wait_until_done()
+            assert "watched elsewhere" in running.log.masked()
+        assert modelarts.stops == 0
+        assert settled(modelarts) == "running"
+
     async def test_a_clear_stops_a_run_that_has_been_replaced(self, modelarts: Bench, long: str) -> None:
         task = operator(long, durable=False)
         first = modelarts.airflow.run(task).xcoms["run_id"]
