@@ -316,19 +316,22 @@ class RunHub:
         """Ask for batches: for the first one alone, because what refuses it would refuse the others, too."""
 
         async def ask(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
-            if (refusal := self._refusals.current(self._clock.time())) is not None:
-                return dict.fromkeys(batch, refusal)
             async with self._gate:
+                asked_at = self._clock.time()
+                if (refusal := self._refusals.current(asked_at)) is not None:
+                    return dict.fromkeys(batch, refusal)
+                readings: Mapping[RunRef, Reading]
                 try:
-                    return await call(batch)
+                    readings = await call(batch)
                 except MLWorkflowsError as error:
-                    return dict.fromkeys(batch, error)
+                    readings = dict.fromkeys(batch, error)
+                self._refusals.judge(readings.values(), asked_at, self._clock.time())
+                return readings
 
         readings: dict[RunRef, Reading] = {}
         for batch in batches[:1]:
             async with self._refusals.asking():
                 readings |= await ask(batch)
-                self._refusals.judge(readings.values(), self._clock.time())
         for answer in await asyncio.gather(*map(ask, batches[1:])):
             readings |= answer
         return readings

@@ -62,15 +62,18 @@ class Refusals:
         async with self._lock:
             yield
 
-    def judge(self, readings: Collection[Run | MLWorkflowsError], now: float) -> None:
-        """Learn from answers of the service."""
-        if any(isinstance(reading, Run | NotFoundError | PermissionDeniedError) for reading in readings):
-            self._error, self._quiet_until, self._pace = None, 0.0, Pace()
-            return
+    def judge(self, readings: Collection[Run | MLWorkflowsError], asked_at: float, now: float) -> None:
+        """Learn from what the service has answered to one request.
+
+        What was asked before the last refusal and is answered after it proves nothing, and is one more if refused.
+        """
         refused = [reading for reading in readings if isinstance(reading, AuthenticationError)]
-        if refused and self.current(now) is None:
+        accepted = any(isinstance(reading, Run | NotFoundError | PermissionDeniedError) for reading in readings)
+        if refused:
             self._error, self._refused_at = refused[0], now
-            self._quiet_until = now + self._pace.after(refused, 0.0)
+            self._quiet_until = max(self._quiet_until, now + self._pace.after(refused, 0.0))
+        elif accepted and asked_at > self._refused_at:
+            self._error, self._quiet_until, self._pace = None, 0.0, Pace()
 
 
 _refusals: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[object, Refusals]] = WeakKeyDictionary()

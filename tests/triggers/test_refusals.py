@@ -18,13 +18,13 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.services.aom import AOM
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
-from airflow_provider_mlworkflows.triggers.hub import RunHub
+from airflow_provider_mlworkflows.triggers.hub import MAX_IN_FLIGHT, RunHub
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import REFUSED_GRACE, REFUSED_PAUSES
 from tests.scenarios.aom import AomUnderTest
 from tests.scenarios.clock import ScriptedClock
 from tests.scenarios.plan import chain, endless
-from tests.triggers.hub_support import INTERVAL, Audience, Cloud, audience, passed
+from tests.triggers.hub_support import INTERVAL, Audience, Cloud, Sky, audience, passed
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
@@ -143,7 +143,7 @@ async def test_emulator_would_block_the_key(cloud: Cloud) -> None:
 async def test_connections_have_nothing_to_do_with_each_other() -> None:
     one, other = Refusals.shared("one"), Refusals.shared("other")
     assert Refusals.shared("one") is one
-    one.judge([REFUSAL], 0.0)
+    one.judge([REFUSAL], 0.0, 0.0)
     assert one.current(1.0) is REFUSAL
     assert other.current(1.0) is None
 
@@ -153,7 +153,7 @@ async def test_environments_of_two_clouds_have_nothing_to_do_with_each_other(clo
         huawei_conn_id=None, alibaba_conn_id=None, region="r-1", project_id=None, states=None, workspace_id="1"
     )
     modelarts, aom, pai = (RunHub.shared(service, nowhere, clock) for service in (MODELARTS, AOM, PAIFLOW))
-    modelarts._refusals.judge([REFUSAL], 0.0)
+    modelarts._refusals.judge([REFUSAL], 0.0, 0.0)
     assert aom._refusals.current(1.0) is REFUSAL
     assert pai._refusals.current(1.0) is None
 
@@ -161,41 +161,59 @@ async def test_environments_of_two_clouds_have_nothing_to_do_with_each_other(clo
 async def test_refusals_grow_rarer() -> None:
     refusals, now, pauses = Refusals(), 0.0, []
     for _ in range(4):
-        refusals.judge([REFUSAL, REFUSAL], now)
+        refusals.judge([REFUSAL, REFUSAL], now, now)
         pauses.append(refusals.pause(now))
         now += pauses[-1]
         assert refusals.current(now) is None
     assert pauses == [*REFUSED_PAUSES, REFUSED_PAUSES[-1]]
 
 
-async def test_refusal_heard_in_the_pause_counts_once() -> None:
+async def test_refusal_heard_in_the_pause_counts_as_well() -> None:
     refusals = Refusals()
-    refusals.judge([REFUSAL], 0.0)
-    refusals.judge([REFUSAL], 1.0)
-    assert refusals.pause(1.0) == REFUSED_PAUSES[0] - 1.0
+    refusals.judge([REFUSAL], 0.0, 0.0)
+    refusals.judge([REFUSAL], 0.0, 1.0)
+    assert refusals.pause(1.0) == REFUSED_PAUSES[1]
+
+
+async def test_answer_to_an_earlier_question_proves_nothing() -> None:
+    refusals = Refusals()
+    refusals.judge([REFUSAL], 0.0, 1.0)
+    refusals.judge([RUN], 0.0, 2.0)
+    assert refusals.current(2.0) is REFUSAL
+
+
+async def test_credentials_that_go_bad_amid_many_reads(clock: ScriptedClock) -> None:
+    sky = Sky(clock)
+    good = 35
+    sky.error = lambda: REFUSAL if len(sky.calls) > good else None
+    async with audience(sky.hub()) as listeners:
+        listeners.watch([RunRef(f"workflow-{number}", "run") for number in range(30)])
+        await passed(clock, 2 * INTERVAL)
+    assert good < len(sky.calls) <= good + MAX_IN_FLIGHT
+    assert sum(REFUSAL in heard for heard in listeners.heard.values()) == 60 - good
 
 
 @pytest.mark.parametrize("proof", [RUN, PermissionDeniedError("no")])
 async def test_answer_to_known_credentials_ends_it(proof: Any) -> None:
     refusals = Refusals()
-    refusals.judge([REFUSAL], 0.0)
-    refusals.judge([proof], 70.0)
+    refusals.judge([REFUSAL], 0.0, 0.0)
+    refusals.judge([proof], 70.0, 70.0)
     assert (refusals.current(70.0), refusals.pause(70.0)) == (None, 0.0)
-    refusals.judge([REFUSAL], 80.0)
+    refusals.judge([REFUSAL], 80.0, 80.0)
     assert refusals.pause(80.0) == REFUSED_PAUSES[0]
 
 
 async def test_silence_says_nothing_of_credentials() -> None:
     refusals = Refusals()
-    refusals.judge([REFUSAL], 0.0)
-    refusals.judge([TransportError("reset", may_have_taken_effect=False)], 60.0)
-    refusals.judge([REFUSAL], 70.0)
+    refusals.judge([REFUSAL], 0.0, 0.0)
+    refusals.judge([TransportError("reset", may_have_taken_effect=False)], 60.0, 60.0)
+    refusals.judge([REFUSAL], 70.0, 70.0)
     assert refusals.pause(70.0) == REFUSED_PAUSES[1]
 
 
 async def test_hubs_ask_one_after_the_other_once_refused() -> None:
     refusals = Refusals()
-    refusals.judge([REFUSAL], 0.0)
+    refusals.judge([REFUSAL], 0.0, 0.0)
     inside, most = 0, 0
 
     async def ask() -> None:
