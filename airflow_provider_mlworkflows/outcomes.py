@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
     MLWorkflowsError,
     RunError,
     RunFailedError,
@@ -124,8 +125,9 @@ def lost_error(ref: RunRef, verdict: Verdict, message: str) -> MLWorkflowsError 
     match verdict:
         case Verdict.GONE:
             return gone_error(ref, message)
-        case Verdict.ERROR:
-            return MLWorkflowsError(f"Run {ref} could not be read any more; it may go on. {message}")
+        case Verdict.REFUSED | Verdict.ERROR:
+            kind = AuthenticationError if verdict is Verdict.REFUSED else MLWorkflowsError
+            return kind(f"Run {ref} could not be read any more; it may go on. {message}")
         case _:
             return None
 

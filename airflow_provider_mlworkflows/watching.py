@@ -54,6 +54,8 @@ class Verdict(StrEnum):
     """An unknown status for too long."""
     GONE = "gone"
     """The run does not exist any more."""
+    REFUSED = "refused"
+    """The connection's credentials are refused."""
     ERROR = "error"
     """The run cannot be read."""
 
@@ -249,7 +251,7 @@ class RunWatch:
                 self._note("throttled", "Polling is being throttled; slowing down. %s", error)
             case AuthenticationError() | PermissionDeniedError() | ConfigurationError():
                 if not self.memory.has_read or self._lasts("refused", now, REFUSED_GRACE):
-                    return Verdict.ERROR
+                    return Verdict.REFUSED
                 self._note(
                     "refused", "The connection does not work any more; reading it again for 15 minutes. %s", error
                 )

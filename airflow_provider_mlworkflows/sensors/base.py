@@ -198,7 +198,7 @@ class RunSensor(BaseSensorOperator):
             if is_refusal(error):
                 del self.hook  # the next one reads the connection again
             self._show(context, watch.memory.url)
-            if verdict is Verdict.ERROR and not (watch.memory.has_read or watch.memory.errors):
+            if verdict in (Verdict.REFUSED, Verdict.ERROR) and not (watch.memory.has_read or watch.memory.errors):
                 raise  # at the very first read: its own error says best what is wrong
             lost = lost_error(self.run_ref(), verdict, str(error)) if verdict is not None else None
             if lost is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
+from airflow_provider_mlworkflows.exceptions import AuthenticationError
 from airflow_provider_mlworkflows.watching import REFUSED_GRACE
 from tests.scenarios.aom import AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
@@ -182,7 +182,7 @@ def test_wrong_secret_does_not_block_the_key(keyring: Keyring) -> None:
     began = stage.clock.time()
     result = stage.attempt(stage.starter())
     assert result.state == "failed"
-    assert isinstance(result.error, MLWorkflowsError)
+    assert isinstance(result.error, AuthenticationError)
     assert "could not be read any more" in str(result.error)
     refused = [entry for entry in stage.emulator.journal.find(since=changed[0]) if entry.status != 200]
     assert 0 < len(refused) < stage.emulator.switches.max_signature_failures
