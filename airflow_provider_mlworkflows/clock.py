@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SLICE_SECONDS = 1.0
+
+
+class BellRungError(Exception):
+    """A call was not waited for any longer, because the bell has rung."""
 
 
 class Bell:
@@ -31,8 +41,33 @@ class Bell:
         """Wait for so many seconds, or until the bell rings."""
         end = time.monotonic() + seconds
         while not self.rung and (left := end - time.monotonic()) > 0:
-            with contextlib.suppress(Empty):
-                self._queue.get(timeout=min(left, SLICE_SECONDS))
+            self._doze(min(left, SLICE_SECONDS))
+
+    def outwait(self, call: Callable[[], T]) -> T:
+        """What a call comes to that may be given up: it blocks in a thread of its own, which nobody waits for then.
+
+        :raises BellRungError: if the bell has rung before the call has come to its end.
+        """
+        outcome: Future[T] = Future()
+
+        def make() -> None:
+            try:
+                outcome.set_result(call())
+            except BaseException as error:
+                outcome.set_exception(error)
+            self._queue.put(None)
+
+        threading.Thread(target=make, name="call-until-bell", daemon=True).start()
+        while not outcome.done():
+            if self.rung:
+                raise BellRungError
+            self._doze(SLICE_SECONDS)
+        return outcome.result()
+
+    def _doze(self, seconds: float) -> None:
+        """Wait for a signal, or for something else to be looked at."""
+        with contextlib.suppress(Empty):
+            self._queue.get(timeout=seconds)
 
 
 class Clock:

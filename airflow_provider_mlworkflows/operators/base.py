@@ -7,14 +7,14 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_provider_mlworkflows.choices import ON_WAITING, checked_choice, checked_seconds
-from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, Clock, InterruptibleClock
+from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, BellRungError, Clock, InterruptibleClock
 from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     MLWorkflowsError,
@@ -265,7 +265,10 @@ class RunOperator(BaseOperator):
             self.clock.sleep(min(pause, max(0.0, left)), self.bell)
             self._heed_kill(context, run)
             try:
-                run = self.hook.get_run(run.ref)
+                # A service that does not answer must not use up the seconds in which a killed task can stop its run.
+                run = self.bell.outwait(partial(self.hook.get_run, run.ref))
+            except BellRungError:
+                continue
             except MLWorkflowsError as error:
                 verdict = watch.see_error(error, self.clock.time())
                 pause = pace.after([error], self.poll_interval)
@@ -280,7 +283,9 @@ class RunOperator(BaseOperator):
     def _stream_log(self, run: Run, watch: RunWatch) -> None:
         if self.stream_logs:
             try:
-                watch.show_log(self.hook.get_new_log(run, watch.memory.cursor))
+                watch.show_log(self.bell.outwait(partial(self.hook.get_new_log, run, watch.memory.cursor)))
+            except BellRungError:
+                return
             except MLWorkflowsError as error:
                 watch.miss_log(error)
 
