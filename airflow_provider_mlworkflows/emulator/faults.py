@@ -130,6 +130,19 @@ class Faults:
         with self._lock:
             self._rules.clear()
 
+    def struck(self, rule: FaultRule) -> int:
+        """How many calls a rule in force has struck so far.
+
+        Raises:
+            ValueError: The rule is not in force.
+        """
+        with self._lock:
+            for known, seen in self._rules:
+                if known is rule:
+                    struck = max(0, seen[0] - (rule.nth - 1))
+                    return struck if rule.times is None else min(struck, rule.times)
+        raise ValueError("this rule is not in force")
+
     def hit(self, operation: str | None, request_line: str, body: bytes = b"") -> list[FaultRule]:
         """Count one call against every rule and return those that strike it."""
         struck = []

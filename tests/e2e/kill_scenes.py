@@ -10,6 +10,7 @@ import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow_provider_mlworkflows.emulator import FaultRule
 from tests.e2e.dags.kill_rows import EXPIRING_CONNECTION
 from tests.e2e.matrix import kill_row
 from tests.e2e.trigger_rows import TriggerTable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tests.e2e.rows import Row
 
 MEMORY_KEY = "mlworkflows_watch"
+HANGING = 25.0
+"""Seconds that a read goes without an answer: many times what a worker has that was told to end."""
 LASTING = timedelta(days=1)
 STOPPING_SERVICES = ("modelarts", "paiflow", "aom")
 
@@ -211,8 +214,8 @@ def stopped_in_the_console_on_worker(deployment: Deployment) -> Row:
 @kill_row(task="failed", run="stopped", stops=1)
 def marked_failed_during_the_start_call(deployment: Deployment) -> Row:
     """Marked failed while the start has not been answered yet."""
-    row, worker = _begin_with_a_slow_start(deployment)
-    with row.airflow.api.writing:
+    with deployment.airflow.api.writing:
+        row, worker = _begin_with_a_slow_start(deployment)
         row.mark("failed")
         # What the worker's supervisor does once it hears of the mark, which may be later than the answer.
         row.airflow.send_signal(worker, signal.SIGTERM)
@@ -225,10 +228,24 @@ def redeployed_during_the_start_call(deployment: Deployment) -> Row:
     """Worker told to end while the start has not been answered yet."""
     row, worker = _begin_with_a_slow_start(deployment)
     row.airflow.send_signal(worker, signal.SIGTERM)
+    assert "run_id" not in row.airflow.api.xcoms(row.at), row.log
     row.wait_for_attempt(2)
     row.finish()
     row.wait_for_end()
     assert "Reattached to run" in row.attempt_log(2), row.log
+    return row
+
+
+@kill_row(task="failed", run="stopped", stops=1)
+def marked_failed_while_a_read_hangs(deployment: Deployment) -> Row:
+    """Marked failed on a worker while the service leaves a read without an answer."""
+    row = deployment.begin("kill_modelarts_worker")
+    faults, reads = deployment.emulator.faults, rf"^GET .*/executions/{row.runs[0]}$"
+    with row.airflow.api.writing:
+        hanging = faults.add(FaultRule(path=reads, action="delay", delay=HANGING))
+        row.airflow.api.wait_for("a read", lambda: faults.struck(hanging) or None, 60)
+        row.mark("failed")
+        row.wait_for_run("stopped")
     return row
 
 

@@ -10,6 +10,7 @@ import httpx
 import psutil
 
 from tests.e2e.matrix import kill_row
+from tests.e2e.trigger_rows import TriggerTable
 from tests.harness import processes
 
 if TYPE_CHECKING:
@@ -37,14 +38,25 @@ def triggerer_killed(deployment: Deployment) -> Row:
 def _lose_triggerer(deployment: Deployment, number: signal.Signals) -> Row:
     row = deployment.begin("kill_modelarts_deferred")
     row.wait_until_watched()
-    airflow = row.airflow
-    triggerer = airflow.triggerer()
-    airflow.send_signal(triggerer, number)
-    airflow.api.wait_for("the end of the triggerer", lambda: is_gone(triggerer), 60)
-    airflow.start_component("triggerer")
+    _end_triggerer(row.airflow, number)
+    row.airflow.start_component("triggerer")
     row.wait_for_log("(ID ", times=2)
     row.finish()
     row.wait_for_end()
+    return row
+
+
+@kill_row(task="failed", run="stopped", stops=1, ends_processes=True)
+def out_of_time_without_a_triggerer(deployment: Deployment) -> Row:
+    """No triggerer until after the deadline: Airflow resumes the task only to fail it."""
+    row = deployment.begin("kill_unwatched")
+    row.wait_until_watched()
+    _end_triggerer(row.airflow, signal.SIGKILL)
+    TriggerTable(row.airflow.home / "airflow.db").overdue(row.at)
+    row.wait_for_end()
+    row.wait_for_run("stopped")
+    row.airflow.start_component("triggerer")
+    assert "No triggerer has followed run" in row.log, row.log
     return row
 
 
@@ -65,6 +77,12 @@ def api_server_down_for_three_minutes(deployment: Deployment) -> Row:
     row.finish()
     row.wait_for_end()
     return row
+
+
+def _end_triggerer(airflow: StandaloneAirflow, number: signal.Signals) -> None:
+    triggerer = airflow.triggerer()
+    airflow.send_signal(triggerer, number)
+    airflow.api.wait_for("the end of the triggerer", lambda: is_gone(triggerer), 60)
 
 
 def _api_server(airflow: StandaloneAirflow) -> int:

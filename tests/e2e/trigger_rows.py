@@ -47,6 +47,17 @@ class TriggerTable:
             with self._changing() as connection:
                 connection.execute("DELETE FROM job WHERE id = ?", (job,))
 
+    def overdue(self, at: TaskAddress) -> None:
+        """Let the time for which a task was deferred be over."""
+        past = datetime.now(UTC) - timedelta(hours=1)
+        with self._changing() as connection:
+            changed = connection.execute(
+                "UPDATE task_instance SET trigger_timeout = ?"
+                " WHERE dag_id = ? AND run_id = ? AND task_id = ? AND map_index = ? AND state = 'deferred'",
+                (past.strftime(FORMAT), at.dag_id, at.run_id, at.task_id, at.map_index),
+            )
+            assert changed.rowcount == 1, f"{at} is not deferred"
+
     @staticmethod
     def _add_triggerer(connection: sqlite3.Connection) -> int:
         now = datetime.now(UTC)

@@ -110,6 +110,18 @@ def test_nth_and_times(emu: Emulator, caller: Caller) -> None:
     assert statuses == [200, 500, 500, 200, 200]
 
 
+def test_struck_calls_are_counted(emu: Emulator, caller: Caller) -> None:
+    rule = emu.faults.add(FaultRule(operation="ListWorkflows", nth=2))
+    counts = [emu.faults.struck(rule)]
+    for _ in range(2):
+        caller.flow("GET", "/workflows")
+        counts.append(emu.faults.struck(rule))
+    assert counts == [0, 0, 1]
+    emu.faults.remove(rule)
+    with pytest.raises(ValueError, match="not in force"):
+        emu.faults.struck(rule)
+
+
 def test_without_end(emu: Emulator, caller: Caller) -> None:
     rule = emu.faults.add(FaultRule(operation="*", times=None, status=504))
     assert [caller.flow("GET", "/workflows").status_code for _ in range(3)] == [504] * 3

@@ -55,6 +55,7 @@ for _service in SERVICES:
 
 timed = kill_dag("kill_timed", deferrable=True, timeout=12.0, retries=0)
 alarmed = kill_dag("kill_alarmed", deferrable=False, execution_timeout=timedelta(seconds=12), retries=0)
+unwatched = kill_dag("kill_unwatched", deferrable=True, retries=0)
 unalarmed = kill_dag("kill_unalarmed", deferrable=True, execution_timeout=timedelta(seconds=12), retries=0)
 # While the API server is down, every attempt of a worker fails; there has to be one left when it is back.
 outlasting = kill_dag("kill_outlasting", deferrable=False, retries=9, retry_delay=timedelta(seconds=45))
