@@ -10,6 +10,11 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
+
+MOST_CANDIDATES = 10
+"""Steps that the error about an ambiguous name tells of."""
+
 
 class RunState(StrEnum):
     """What a run or a step is doing, in one vocabulary for all services."""
@@ -56,7 +61,8 @@ class Step:
     """One step (node, state) of a run.
 
     ``status`` is the service's own literal, ``attempt`` counts from 1, ``error`` is "" unless it failed.
-    ``is_gate`` marks a wait that a person is meant to end: inputs alone are no reason to pass it.
+    ``is_gate`` marks a wait that a person is meant to end: inputs alone are no reason to pass it. ``short_names`` are
+    what else it is called, such as the last part of a path; other steps of the run may be called the same.
     """
 
     id: str
@@ -70,6 +76,7 @@ class Step:
     duration: float | None = None
     error: str = ""
     is_gate: bool = False
+    short_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +119,24 @@ class Run:
         return self.state.is_terminal and not self.held
 
     def step(self, name: str) -> Step | None:
-        """The newest attempt of a step, by name or id; None if the run has not come to it yet."""
-        found = (step for step in self.steps if name in (step.name, step.id))
+        """The newest attempt of a step, by name, id or short name; None if the run has not come to it yet.
+
+        :raises InvalidInputError: if several steps have this short name.
+        """
+        found = [step for step in self.steps if name in (step.name, step.id)] or self._called(name)
         return max(found, key=lambda step: step.attempt, default=None)
+
+    def _called(self, short_name: str) -> list[Step]:
+        found = [step for step in self.steps if short_name in step.short_names]
+        names = list(dict.fromkeys(step.name for step in found))
+        if len(names) > 1:
+            told = ", ".join(names[:MOST_CANDIDATES])
+            more = f" and {len(names) - MOST_CANDIDATES} more" if len(names) > MOST_CANDIDATES else ""
+            raise InvalidInputError(
+                f"Several steps of run {self.ref} are called {short_name!r}: {told}{more}. "
+                "Give the whole name of the one that is meant, or its id."
+            )
+        return found
 
     @property
     def failed_steps(self) -> tuple[Step, ...]:

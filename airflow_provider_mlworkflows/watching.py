@@ -58,6 +58,8 @@ class Verdict(StrEnum):
     """The connection's credentials are refused."""
     ERROR = "error"
     """The run cannot be read."""
+    UNCLEAR = "unclear"
+    """Several steps of the run are called what the watched one is called."""
 
 
 class Log(Protocol):
@@ -208,7 +210,10 @@ class RunWatch:
     last_error: MLWorkflowsError | None = None
 
     def see(self, run: Run, now: float) -> Verdict | None:
-        """Judge a read; None to keep waiting."""
+        """Judge a read; None to keep waiting.
+
+        :raises InvalidInputError: if several steps are called what the watched one is called.
+        """
         self._recover()
         self.memory.url = run.url
         self._log_changes(run.steps)

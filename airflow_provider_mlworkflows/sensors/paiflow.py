@@ -53,13 +53,14 @@ class PaiFlowNodeSensor(RunSensor):
     is waited for. A node that a condition left out is success; one left out after a failure is not.
 
     :param run_id: the run.
-    :param node: name of the node, its path in sub-pipelines and loops, or its id.
+    :param node: path of the node in sub-pipelines and loops, its id, or its plain name if no other node has it.
     :param skip_on_missing: skip the task if the run ends without having run the node.
     :param alibaba_conn_id: Airflow connection; None for the environment's own credentials.
     :param region: overrides the connection's region.
     :param workspace_id: overrides the connection's workspace.
     :param kwargs: as `RunSensor` and Airflow's ``BaseSensorOperator`` take them.
     :raises RunError: if the node does not succeed.
+    :raises InvalidInputError: if several nodes have this plain name.
     """
 
     service = PAIFLOW

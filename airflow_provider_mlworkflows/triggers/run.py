@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, StopImpossibleError
+from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError, StopImpossibleError
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
@@ -131,7 +131,7 @@ class RunTrigger(BaseTrigger):
             while verdict is None:
                 reading = await watcher.reading()
                 if isinstance(reading, Run):
-                    verdict = watch.see(reading, self.clock.time())
+                    verdict = self._judged(reading, watch)
                     await self._stream_log(hub, reading, watch)
                 else:
                     verdict = watch.see_error(reading, self.clock.time())
@@ -140,6 +140,14 @@ class RunTrigger(BaseTrigger):
         self._finished = True
         message = _shortened(str(watch.last_error or ""))
         yield TriggerEvent(WatchEvent(self.ref, verdict, self.deadline, message, self.step_name).payload())
+
+    def _judged(self, run: Run, watch: RunWatch) -> Verdict | None:
+        """What a read means; the worker, which reads the run anew, raises what cannot be judged."""
+        try:
+            return watch.see(run, self.clock.time())
+        except InvalidInputError as error:
+            watch.last_error = error
+            return Verdict.UNCLEAR
 
     async def _stream_log(self, hub: RunHub, run: Run, watch: RunWatch) -> None:
         if self.stream_logs:

@@ -15,6 +15,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
     run_state,
     steps_of,
 )
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from tests.clouds.paiflow_support import RUN, node
 from tests.clouds.support import NOON
@@ -170,6 +171,43 @@ class TestSteps:
     def test_those_that_failed_by_themselves(self) -> None:
         steps = steps_of([placed("sub", "Failed"), placed("sub/x", "Failed"), placed("su", "Failed"), placed("b")])
         assert [step.name for step in failed_leaves(steps)] == ["sub/x", "su"]
+
+
+class TestNames:
+    """By which a step of a run is found."""
+
+    def test_a_path_a_plain_name_and_an_id(self) -> None:
+        run = read(placed("sub", kind="Dag"), placed("sub/x", id="n1"), placed("y"))
+        found = {name: run.step(name) for name in ("sub/x", "x", "n1", "sub", "y")}
+        assert {name: step.name for name, step in found.items() if step is not None} == {
+            "sub/x": "sub/x", "x": "sub/x", "n1": "sub/x", "sub": "sub", "y": "y",
+        }  # fmt: skip
+        assert run.step("z") is None
+
+    def test_a_whole_name_comes_before_a_short_one(self) -> None:
+        step = read(placed("sub/x"), placed("other/x"), placed("x", "Running")).step("x")
+        assert step is not None
+        assert step.name == "x"
+
+    def test_attempts_of_one_node_are_one(self) -> None:
+        first = placed("sub/x", "Failed", id="n1", StartedAt="2026-01-15T11:00:00Z")
+        step = read(first, placed("sub/x", "Running", id="n2", StartedAt="2026-01-15T11:30:00Z")).step("x")
+        assert step is not None
+        assert (step.id, step.attempt) == ("n2", 2)
+
+    def test_rounds_that_have_one_name_are_several(self) -> None:
+        rounds = [PlacedNode(path, Node.model_validate(node("body"))) for path in ("loop/body", "loop/body[1]")]
+        run = read(placed("loop", kind="Loop"), *rounds)
+        with pytest.raises(InvalidInputError, match=r"called 'body': loop/body, loop/body\[1\]\."):
+            run.step("body")
+        step = run.step("body[1]")
+        assert step is not None
+        assert step.name == "loop/body[1]"
+
+    def test_of_very_many_that_have_one_name_some_are_told(self) -> None:
+        run = read(*(placed(f"loop/{number}/x") for number in range(1000)))
+        with pytest.raises(InvalidInputError, match=r"loop/9/x and 990 more\. Give the whole name .* or its id"):
+            run.step("x")
 
 
 def test_a_glance() -> None:

@@ -139,10 +139,12 @@ def steps_of(nodes: Iterable[PlacedNode]) -> tuple[Step, ...]:
 
 
 def step_of(path: str, node: Node, *, attempt: int = 1) -> Step:
-    """A node in the words of every service; a nested one is named by its path."""
+    """A node in the words of every service; a nested one is named by its path, and by its own name for short."""
     info = node.status_info
     state = node_state(info.status)
     started, finished = info.started_at, info.finished_at
+    # The rounds of a loop may all have one name, which their paths number.
+    own_names = {path.rpartition(PATH_SEPARATOR)[2], node.metadata.name} - {path, ""}
     return Step(
         id=node.metadata.node_id or path,
         name=path,
@@ -154,6 +156,7 @@ def step_of(path: str, node: Node, *, attempt: int = 1) -> Step:
         updated_at=finished or started,
         duration=(finished - started).total_seconds() if started and finished else None,
         error=_node_error(node) if state is RunState.FAILED else "",
+        short_names=tuple(sorted(own_names)),
     )
 
 
