@@ -34,6 +34,8 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    ServerError,
+    UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks import alibaba
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 LOG_LINES = 50
 CONSOLE = "https://pai.console.aliyun.com/"
 SOURCE_TYPE = "SDK"
+_UNTOLD = (BadRequestError, NotFoundError, PermissionDeniedError, ServerError, UnexpectedReplyError)
+"""What comes of asking for something that the service will not or cannot tell."""
 
 
 class PaiFlowHook(PaiFlowApi, RunHook):
@@ -151,10 +155,10 @@ class PaiFlowHook(PaiFlowApi, RunHook):
             return []
 
     def _outputs(self, run: PipelineRun) -> Steps[list[NodeOutput]]:
-        """All that a run has put out. It is what it is without them, so a refusal is only noted."""
+        """All that a run has put out. It is what it is without them, so it is only noted if they cannot be told."""
         try:
             return (yield from self.iter_pipeline_run_node_outputs.steps(run.pipeline_run_id, run.node_id))
-        except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
+        except _UNTOLD as error:
             self.log.warning("The outputs of run %s cannot be read. %s", run.pipeline_run_id, error)
             return []
 

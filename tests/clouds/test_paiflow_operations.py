@@ -95,6 +95,31 @@ class TestReplies:
         assert answer.outputs[0].info.value == {"location": {"table": "t"}}
         assert answer.outputs[0].info.metadata == {"type": "x"}
 
+    @pytest.mark.parametrize(
+        ("info", "value"),
+        [
+            ('{"metadata": {}, "value": "{\\"location\\": 1}"}', {"location": 1}),
+            ('{"value": {"location": 1}}', {"location": 1}),
+            ("", None),
+            ("lost", None),
+            (["lost"], None),
+            (None, None),
+        ],
+    )
+    def test_what_an_output_is_may_be_told_as_text(self, info: Any, value: Any) -> None:
+        (output,) = NodeOutputs.model_validate({"Outputs": [{"Name": "m", "Info": info}]}).outputs
+        assert (output.name, output.info.value) == ("m", value)
+
+    @pytest.mark.parametrize(
+        ("told", "read"), [(2, 2), ("2", 2), (0, 0), ("", None), (None, None), ("first", None), (0.5, None)]
+    )
+    def test_numbers_that_nothing_depends_on_may_be_anything(self, told: Any, read: int | None) -> None:
+        output = {"Name": "m", "ExpandedArtifactIndex": told}
+        answer = NodeOutputs.model_validate({"Outputs": [output], "TotalCount": told})
+        assert (answer.outputs[0].expanded_artifact_index, answer.total_count) == (read, read)
+        batch = RunsStatus.model_validate({"Outputs": [output]})
+        assert batch.outputs[0].expanded_artifact_index == read
+
     def test_log_lines_keep_their_blanks(self) -> None:
         assert NodeLogs.model_validate({"Logs": ["  indented "]}).logs == ["  indented "]
 

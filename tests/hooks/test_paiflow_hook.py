@@ -21,11 +21,14 @@ from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     NotFoundError,
     ServerError,
+    ThrottledError,
+    TransportError,
 )
 from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from tests.clouds.paiflow_support import PIPELINE, RUN, AnsweringNetwork, node
 from tests.clouds.support import FakeClock, json_reply
+from tests.harness.task_log import captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,16 +116,55 @@ class TestGetRun:
             "read": {"model": {"type": "Model", "value": {"location": "x"}, "metadata": {}}}
         }
 
-    def test_is_what_it_is_without_outputs_that_may_not_be_read(self) -> None:
-        bench = Bench(
+    @staticmethod
+    def over(outputs: Any) -> Bench:
+        """A run that has succeeded, and how the service answers when asked what it has put out."""
+        return Bench(
             {
                 "GetPipelineRun": shown("Succeeded"),
                 "GetPipelineRunNode": node(RUN, "Succeeded"),
-                "ListPipelineRunNodeOutputs": refused("NoPermission", 403),
+                "ListPipelineRunNodeOutputs": outputs,
             }
         )
-        run = bench.hook.get_run(REF)
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            refused("NoPermission", 403),
+            refused("200300002", 404),
+            refused("InternalError", 500),
+            refused("ServiceUnavailable", 503),
+            {"Outputs": "none"},
+            {"Outputs": [{"Name": ["m"]}]},
+            {"Other": 1},
+        ],
+    )
+    def test_is_what_it_is_without_outputs_that_cannot_be_read(self, answer: Any) -> None:
+        with captured() as log:
+            run = self.over(answer).hook.get_run(REF)
         assert (run.state, run.outputs) == (RunState.SUCCEEDED, {})
+        assert f"The outputs of run {RUN} cannot be read. " in log.unmasked
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            (refused("InvalidAccessKeyId.NotFound", 404), AuthenticationError),
+            (refused("Throttling.User", 429), ThrottledError),
+        ],
+    )
+    def test_is_read_again_if_its_outputs_may_yet_be_told(self, answer: Any, kind: type[Exception]) -> None:
+        with pytest.raises(kind):
+            self.over(answer).hook.get_run(REF)
+
+    def test_is_read_again_if_there_was_no_answer_about_its_outputs(self) -> None:
+        def answer(request: WireRequest) -> WireReply:
+            if request.headers["x-acs-action"] == "ListPipelineRunNodeOutputs":
+                raise TransportError("cut off")
+            named = {"GetPipelineRun": shown("Succeeded"), "GetPipelineRunNode": node(RUN, "Succeeded")}
+            return json_reply(named[request.headers["x-acs-action"]])
+
+        with pytest.raises(TransportError, match="cut off"):
+            Bench(answer).hook.get_run(REF)
 
     def test_that_does_not_exist(self) -> None:
         with pytest.raises(NotFoundError):

@@ -14,6 +14,7 @@ import yaml
 from airflow.sdk import DAG
 
 from airflow_provider_mlworkflows.emulator import (
+    FaultRule,
     LogLine,
     NodeAttempt,
     NodeDefinition,
@@ -128,6 +129,20 @@ class TestManifest:
         assert isinstance(result.error, InvalidInputError), repr(result.error)
         assert words in str(result.error)
         assert modelarts.requests == []
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
+@pytest.mark.parametrize(
+    "answer", [{"status": 500}, {"action": "truncate", "cut_json": True}], ids=["broken", "unreadable"]
+)
+def test_outputs_that_cannot_be_read_do_not_fail_a_run_that_succeeded(
+    modelarts: Bench, answer: dict[str, Any], deferrable: bool
+) -> None:
+    modelarts.emulator.faults.add(FaultRule(operation="ListPipelineRunNodeOutputs", times=None, **answer))
+    result = modelarts.airflow.run_to_end(start_operator(pipeline_id=CHAIN, deferrable=deferrable))
+    assert result.state == "success", result.log
+    assert result.xcoms["outputs"] == {}
+    assert "cannot be read. " in result.log
 
 
 def add_talkative_pipeline(bench: Bench) -> str:

@@ -47,17 +47,23 @@ def _decoded_mapping(value: object) -> object:
     return data if isinstance(data, Mapping) else {}
 
 
-def _seconds(value: object) -> float | None:
+def _number(value: object) -> float | None:
     try:
         return float(str(value))
     except ValueError:
         return None
 
 
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
 Time = Annotated[datetime | None, BeforeValidator(read_time)]
 Decoded = Annotated[Any, BeforeValidator(decoded)]
 DecodedMapping = Annotated[dict[str, Any], BeforeValidator(_decoded_mapping)]
-Seconds = Annotated[float | None, BeforeValidator(_seconds)]
+Seconds = Annotated[float | None, BeforeValidator(_number)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
 
 
 class Reply(BaseModel):
@@ -143,7 +149,7 @@ class PipelineRuns(Answer):
     """One page of runs. Do not page by ``total_count``."""
 
     pipeline_runs: list[PipelineRun] = []
-    total_count: int | None = None
+    total_count: Whole = None
 
 
 class RunStatus(Reply):
@@ -210,7 +216,7 @@ class RunOutput(Reply):
     node_id: str = ""
     pipeline_run_id: str = ""
     gmt_create_time: Time = None
-    expanded_artifact_index: int | None = None
+    expanded_artifact_index: Whole = None
     expandable_artifact_name: str = ""
 
 
@@ -258,7 +264,7 @@ class NodeSpec(Reply):
     with_items: Any = None
     with_param: Any = None
     with_sequence: Any = None
-    parallelism: int | None = None
+    parallelism: Whole = None
 
 
 class Node(Reply):
@@ -296,7 +302,7 @@ class NodeLogs(Answer):
     model_config = ConfigDict(str_strip_whitespace=False)
 
     logs: list[str] = []
-    total_count: int | None = None
+    total_count: Whole = None
 
 
 class OutputInfo(Reply):
@@ -316,9 +322,9 @@ class NodeOutput(Reply):
     type: str = ""
     node_id: str = ""
     producer: str = ""
-    info: OutputInfo = OutputInfo()
+    info: Annotated[OutputInfo, BeforeValidator(_decoded_mapping)] = OutputInfo()
     gmt_create_time: Time = None
-    expanded_artifact_index: int | None = None
+    expanded_artifact_index: Whole = None
     expandable_artifact_name: str = ""
 
 
@@ -326,7 +332,7 @@ class NodeOutputs(Answer):
     """One page of outputs. Do not page by ``total_count``."""
 
     outputs: list[NodeOutput] = []
-    total_count: int | None = None
+    total_count: Whole = None
 
 
 class Pipeline(Reply):
@@ -347,4 +353,4 @@ class Pipelines(Answer):
     """One page of pipelines. Do not page by ``total_count``."""
 
     pipelines: list[Pipeline] = []
-    total_count: int | None = None
+    total_count: Whole = None
