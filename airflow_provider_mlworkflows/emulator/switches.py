@@ -91,6 +91,7 @@ class Switches:
     name_filter: Literal["contains", "exact"] = _switch(
         "contains", "how lists compare names (PAIFlow; services, clusters and apps of ModelArts)"
     )
+    log_lag: float = _switch(0.0, "seconds after which a line of a node shows in its log (PAIFlow)")
     time_precision: Literal["milliseconds", "seconds", "minutes"] = _switch(
         "milliseconds", "precision of times of runs and nodes (PAIFlow)"
     )

@@ -96,7 +96,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         self.region = region
         self.workspace_id = workspace_id
         self.chunk_size = checked_chunk_size(chunk_size)
-        self._read_logs: set[tuple[str, datetime | None, int]] = set()
+        self._read_logs: set[tuple[str, datetime | None, int, bool]] = set()
 
     @cached_property
     def reader(self) -> BatchReader:
@@ -336,14 +336,15 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     def get_new_log(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
         """The lines that the nodes of a run have logged since (ListPipelineRunNodeLogs), node after node.
 
-        A node that is over is left out once nothing new has come from it.
+        A node that is over is left out once nothing new has come from it, but for a last look after the run: lines
+        may show late.
         """
         known = dict(cursor)
         lines: list[tuple[str, str]] = []
         for step in leaves(run.steps):
             offset = known.get(step.id, 0)
             # Watchers of one run share a hook, and each may have got to another line.
-            end = (step.id, step.updated_at, offset)
+            end = (step.id, step.updated_at, offset, run.state.is_terminal)
             if step.started_at is None or end in self._read_logs:
                 continue
             fresh = yield from self._log_since(run.ref, step, offset)

@@ -173,6 +173,14 @@ def test_logs_grow(emu: Emulator, pai: PaiCaller) -> None:
     assert lines(pai, run, "work", Offset=5) == []
 
 
+def test_log_lag(emu: Emulator, pai: PaiCaller) -> None:
+    emu.switches.log_lag = 10
+    run = begin(emu, pai, NodeDefinition("work", attempts=(succeeds(3),)), seconds=9)
+    assert lines(pai, run, "work") == []
+    emu.clock.advance(60)
+    assert lines(pai, run, "work")[-1] == "work: done"
+
+
 def test_logs_go_on_in_a_rerun(emu: Emulator, pai: PaiCaller) -> None:
     run = begin(emu, pai, NodeDefinition("work", attempts=(fails(1, "no disk"), succeeds(1))), seconds=9)
     before = lines(pai, run, "work")

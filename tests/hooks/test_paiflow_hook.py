@@ -31,7 +31,7 @@ from tests.clouds.support import FakeClock, json_reply
 from tests.harness.task_log import captured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
 
@@ -436,6 +436,26 @@ class TestWhatRunsLeaveBehind:
         asked = len(bench.wire.sent)
         assert bench.hook.get_new_log(run, new.cursor).lines == ()
         assert len(bench.wire.sent) == asked
+
+    def test_once_the_run_is_over_every_node_is_asked_for_late_lines(self) -> None:
+        noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+        step = Step("n1", "train", RunState.SUCCEEDED, "Succeeded", started_at=noon, updated_at=noon)
+        going_on = Run(REF, RunState.ACTIVE, "Running", steps=(step,))
+        over = Run(REF, RunState.SUCCEEDED, "Succeeded", steps=(step,))
+        none: Answers = {"Logs": []}
+        bench = Bench({"ListPipelineRunNodeLogs": [{"Logs": ["a"]}, none, none, {"Logs": ["late"]}, none]})
+        told: list[tuple[str, str]] = []
+        asked: list[int] = []
+        cursor: Mapping[str, int] = {}
+        for run in (going_on, going_on, going_on, over, over, over):
+            new = bench.hook.get_new_log(run, cursor)
+            told += new.lines
+            cursor = new.cursor
+            asked.append(len(bench.wire.sent))
+
+        assert told == [("train", "a"), ("train", "late")]
+        assert asked[1] == asked[2] < asked[3]
+        assert asked[4] == asked[5]
 
     def test_a_node_without_a_log_has_no_new_lines(self) -> None:
         step = Step("n1", "a", RunState.ACTIVE, "Running", started_at=datetime(2026, 1, 15, 12, tzinfo=UTC))

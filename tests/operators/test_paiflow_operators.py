@@ -165,6 +165,17 @@ class TestStreamedLogs:
         assert result.state == "success", result.log
         self.expect_each_line_once(result.log)
 
+    def test_lines_that_show_long_after_their_node_has_ended(self, modelarts: Bench) -> None:
+        modelarts.emulator.switches.log_lag = 45.0
+        log = (LogLine(1, "{node} line 1"), LogLine(30, "{node} line 2"))
+        early = NodeAttempt(phases(("Running", 30), "Succeeded"), log)
+        later = NodeAttempt(phases(("Running", 300), "Succeeded"))
+        nodes = [NodeDefinition("first", (), (early,)), NodeDefinition("second", ("first",), (later,))]
+        pipeline = modelarts.emulator.paiflow.add_pipeline(PipelineDefinition("late", nodes))
+        result = modelarts.airflow.run(start_operator(pipeline_id=pipeline.pipeline_id, stream_logs=True))
+        assert result.state == "success", result.log
+        assert LINE.findall(result.log) == ["first line 1", "first line 2"]
+
     def test_across_deferral_and_restarts_of_the_triggerer(self, modelarts: Bench) -> None:
         operator = start_operator(pipeline_id=add_talkative_pipeline(modelarts), stream_logs=True, deferrable=True)
         deferred = modelarts.airflow.run(operator)

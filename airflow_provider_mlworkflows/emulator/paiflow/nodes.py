@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.emulator.paiflow.definitions import OUTPUT_TYPES
@@ -63,7 +64,7 @@ class NodeRoutes:
         offset, size = self._lookup.number(call, "Offset", 0), self._lookup.size(call)
         keyword, backwards = call.param("Keyword") or "", self._lookup.boolean(call, "Reverse")
         run, state = self._lookup.node(call)
-        written = state.node.lines(run.clock.now())
+        written = state.node.lines(run.clock.now() - timedelta(seconds=self._switches.log_lag))
         lines = [text for at, text in written if first <= at.timestamp() < last + 1 and keyword in text]
         if backwards:
             lines.reverse()
