@@ -21,7 +21,6 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     RunInterruptedError,
     RunTimeoutError,
-    RunWaitingError,
 )
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
 from airflow_provider_mlworkflows.operators.handling import RunHandler
@@ -308,7 +307,7 @@ class RunOperator(BaseOperator):
         if verdict is Verdict.TIMEOUT:
             self._raise_timeout(run, deadline)
         if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
-            run = self._answer(run)
+            run = self.handler.answered(run, self._memory.noted)
             self._heed_kill(context, run)
         elif current is not None and (unfinished := unfinished_error(run, current)) is not None:
             raise unfinished
@@ -349,24 +348,6 @@ class RunOperator(BaseOperator):
         except MLWorkflowsError as error:
             self.log.warning("The log of the failed step could not be read: %s", error)
             return ""
-
-    def _answer(self, run: Run) -> Run:
-        """Continue the waiting steps that the arguments have an answer for."""
-        inputs = self.waiting_inputs or {}
-        for step in run.waiting_steps:
-            if step.name not in (self.approve_steps if step.is_gate else inputs):
-                continue
-            mark = f"answered:{step.id}:{step.attempt}"
-            if mark in self._memory.noted:
-                raise RunWaitingError(
-                    f"Step {step.name} of run {run.ref} was continued, but waits again ({step.status}). See {run.url}",
-                    ref=run.ref,
-                    url=run.url,
-                )
-            self._memory.noted.append(mark)
-            self.log.info("Step %s waits (%s); continuing it.", step.name, step.status)
-            self.hook.continue_step(run, step, inputs.get(step.name) or {})
-        return self.handler.settled(run)
 
     def _raise_timeout(self, run: Run, deadline: float) -> NoReturn:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))

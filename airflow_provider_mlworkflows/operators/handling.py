@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
     NotFoundError,
+    RunWaitingError,
     StopImpossibleError,
     is_transient,
 )
@@ -51,6 +52,29 @@ class RunHandler:
         run = self.read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
         self._operator.unsettled = run.fingerprint == before.fingerprint
         return run
+
+    def answered(self, run: Run, noted: list[str]) -> Run:
+        """Continue the waiting steps that the arguments have an answer for; the run once that shows.
+
+        :param noted: keeps which steps were continued.
+        :raises RunWaitingError: if one waits again.
+        """
+        operator = self._operator
+        inputs = operator.waiting_inputs or {}
+        for step in run.waiting_steps:
+            if step.name not in (operator.approve_steps if step.is_gate else inputs):
+                continue
+            mark = f"answered:{step.id}:{step.attempt}"
+            if mark in noted:
+                raise RunWaitingError(
+                    f"Step {step.name} of run {run.ref} was continued, but waits again ({step.status}). See {run.url}",
+                    ref=run.ref,
+                    url=run.url,
+                )
+            noted.append(mark)
+            operator.log.info("Step %s waits (%s); continuing it.", step.name, step.status)
+            operator.hook.continue_step(run, step, inputs.get(step.name) or {})
+        return self.settled(run)
 
     def over(self, run: Run) -> Run:
         """A run that is stopping once it is over, or as it is after two minutes."""
