@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING
 
 from airflow.sdk import conf
@@ -34,8 +33,6 @@ DEFAULT_CHUNK_SIZE = 100
 CHUNK_SIZE_SETTING = ("mlworkflows", "paiflow_chunk_size")
 """Section and name of another number in Airflow's configuration."""
 
-_TOO_LARGE = re.compile(r"too\s*(many|large|long|big)|exceed|limit|maxim", re.IGNORECASE)
-
 Reading = Run | MLWorkflowsError
 
 
@@ -65,6 +62,7 @@ class BatchReader:
         self._clock = clock
         self._url_of = url_of
         self._created: dict[str, float] = {}
+        self._alone: set[str] = set()
         self._told_of_denial = False
 
     def chunks(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
@@ -74,10 +72,18 @@ class BatchReader:
     def read(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """For each ref its run without steps, or the error that concerns it (ListPipelineRunsStatus).
 
-        A chunk that is refused is halved. If it was too large, so are all later ones; otherwise it is halved until the
-        run is found that it is refused for. What is absent from the answer is read by itself (GetPipelineRun).
+        A chunk that is refused is halved. If both halves are answered it was too large, and so are all later ones;
+        otherwise it is halved until the run is found that it is refused for. What is absent from the answer, or can
+        only be read by itself, is (GetPipelineRun).
         """
+        readings, _ = yield from self._together([ref for ref in refs if ref.run_id not in self._alone])
+        unread = [ref for ref in refs if ref not in readings]
+        return readings | (yield from self._one_by_one(unread))
+
+    def _together(self, refs: Sequence[RunRef]) -> Steps[tuple[dict[RunRef, Reading], bool]]:
+        """Readings of refs, and whether each request for them was answered at once."""
         readings: dict[RunRef, Reading] = {}
+        answered = True
         pending = self.chunks(refs)
         while pending:
             chunk = pending.pop(0)
@@ -86,30 +92,39 @@ class BatchReader:
                 continue
             try:
                 readings |= yield from self._statuses(chunk)
-            except PermissionDeniedError as error:
-                if not self._told_of_denial:
-                    log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
-                self._told_of_denial = True
-                readings |= yield from self._one_by_one(chunk)
-            except (BadRequestError, NotFoundError) as error:
-                if len(chunk) > 1:
-                    readings |= yield from self._in_halves(chunk, error)
-                else:
-                    readings |= yield from self._one_by_one(chunk)
             except MLWorkflowsError as error:
-                readings |= dict.fromkeys(chunk, error)
-        return readings
+                readings |= yield from self._after_refusal(chunk, error)
+                answered = False
+        return readings, answered
+
+    def _after_refusal(self, chunk: Sequence[RunRef], error: MLWorkflowsError) -> Steps[dict[RunRef, Reading]]:
+        if isinstance(error, PermissionDeniedError):
+            if not self._told_of_denial:
+                log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
+            self._told_of_denial = True
+            return (yield from self._one_by_one(chunk))
+        if not isinstance(error, BadRequestError | NotFoundError):
+            return dict.fromkeys(chunk, error)
+        if len(chunk) > 1:
+            return (yield from self._in_halves(chunk, error))
+        return (yield from self._apart(chunk[0], error))
 
     def _in_halves(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
         half = (len(chunk) + 1) // 2
-        if error.status in (413, 414) or _TOO_LARGE.search(f"{error.code} {error}"):
+        first, first_answered = yield from self._together(chunk[:half])
+        second, second_answered = yield from self._together(chunk[half:])
+        if first_answered and second_answered:
+            # None of the runs is at fault, so there were too many. In which words that is said, nobody knows.
             self._shrink(half, error)
-        readings = yield from self.read(chunk[:half])
-        readings |= yield from self.read(chunk[half:])
-        if all(isinstance(reading, Run) for reading in readings.values()):
-            # None of the runs is at fault, so there were too many, in whatever words that was said.
-            self._shrink(half, error)
-        return readings
+        return first | second
+
+    def _apart(self, ref: RunRef, error: ApiError) -> Steps[dict[RunRef, Reading]]:
+        """Read a run that others cannot be read with; if that works it is left out of later chunks."""
+        reading = yield from self._brief(ref)
+        if isinstance(reading, Run):
+            log.info("Run %s is read by itself from now on, since others are refused with it. %s", ref.run_id, error)
+            self._alone.add(ref.run_id)
+        return {ref: reading}
 
     def _shrink(self, size: int, error: ApiError) -> None:
         if size < self.chunk_size:

@@ -183,9 +183,18 @@ class Statuses:
     """The batch read of a service that is particular about what it is asked."""
 
     def __init__(
-        self, *, bad: str = "", limit: int = 10**9, size_error: WireReply | None = None, missing: tuple[str, ...] = ()
+        self,
+        *,
+        bad: str = "",
+        bad_error: WireReply | None = None,
+        known_alone: bool = False,
+        limit: int = 10**9,
+        size_error: WireReply | None = None,
+        missing: tuple[str, ...] = (),
     ) -> None:
         self.bad = bad
+        self.bad_error = bad_error or refused("200300003", text=f"{bad} is malformed")
+        self.known_alone = known_alone
         self.limit = limit
         self.size_error = size_error or refused("InvalidParameter", text="PipelineRuns exceeds the limit")
         self.missing = missing
@@ -194,14 +203,14 @@ class Statuses:
     def __call__(self, request: WireRequest) -> WireReply:
         if request.headers["x-acs-action"] == "GetPipelineRun":
             run_id = request.url.rpartition("/")[2]
-            known = run_id not in (self.bad, *self.missing[1:])
+            known = run_id not in (self.bad, *self.missing[1:]) or (run_id == self.bad and self.known_alone)
             return json_reply(shown("Running", PipelineRunId=run_id)) if known else refused("RunNotFound", 404)
         wanted = json.loads(request.content)["PipelineRuns"]
         self.sizes.append(len(wanted))
         if len(wanted) > self.limit:
             return self.size_error
         if self.bad in wanted:
-            return refused("200300003", text=f"{self.bad} is malformed")
+            return self.bad_error
         seen = [{"PipelineRunId": run, "Status": "Running"} for run in wanted if run not in self.missing]
         return json_reply({"RequestId": "r", "PipelineRuns": seen})
 
@@ -251,6 +260,55 @@ class TestGetRuns:
         assert [ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)] == [bad]
         assert len(service.sizes) <= 13
         assert bench.hook.reader.chunk_size == 50
+
+    @pytest.mark.parametrize("known_alone", [False, True])
+    @pytest.mark.parametrize(
+        "error",
+        [
+            refused("InvalidParameter", text="flow-17 exceeds the limit"),
+            refused("InvalidParameter", text="the maximum is 10, flow-17 is too long"),
+            refused("TooLong", 413),
+            refused("InvalidPipelineRun.NotFound", 404),
+        ],
+    )
+    def test_what_is_refused_by_itself_too_is_not_too_large(self, error: WireReply, known_alone: bool) -> None:
+        service = Statuses(bad="flow-17", bad_error=error, known_alone=known_alone)
+        bench = Bench(service, chunk_size=50)
+
+        readings = bench.hook.get_runs(runs(100))
+
+        assert isinstance(readings[RunRef("", "flow-17")], Run) is known_alone
+        assert sum(isinstance(reading, Run) for reading in readings.values()) == 99 + known_alone
+        assert len(service.sizes) <= 14
+        assert bench.hook.reader.chunk_size == 50
+
+    def test_what_is_refused_among_others_only_is_read_by_itself_from_then_on(self) -> None:
+        service = Statuses(bad="flow-17", known_alone=True)
+        bench = Bench(service, chunk_size=50)
+        bench.hook.get_runs(runs(50))
+        before = len(bench.wire.sent)
+
+        readings = bench.hook.get_runs(runs(50))
+
+        assert all(isinstance(reading, Run) for reading in readings.values())
+        assert sorted(readings, key=runs(50).index) == runs(50)
+        assert bench.wire.operations()[before:] == ["ListPipelineRunsStatus", "GetPipelineRun"]
+
+    def test_a_chunk_that_is_too_large_and_holds_a_bad_id_is_still_halved(self) -> None:
+        service = Statuses(bad="flow-17", known_alone=True, limit=20)
+        bench = Bench(service, chunk_size=50)
+
+        readings = bench.hook.get_runs(runs(50))
+
+        assert all(isinstance(reading, Run) for reading in readings.values())
+        assert bench.hook.reader.chunk_size == 13
+
+    def test_what_fails_for_another_reason_shrinks_nothing(self) -> None:
+        broken, odd = refused("InternalError", 500), refused("InvalidParameter", text="odd")
+        bench = Bench({"ListPipelineRunsStatus": [odd, broken]}, chunk_size=4)
+        readings = bench.hook.get_runs(runs(4))
+        assert {type(reading) for reading in readings.values()} == {ServerError}
+        assert bench.hook.reader.chunk_size == 4
 
     def test_what_is_missing_from_the_answer_is_read_by_itself(self) -> None:
         bench = Bench(Statuses(missing=("flow-1", "flow-2")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +12,7 @@ from airflow.sdk import Connection
 
 from airflow_provider_mlworkflows.clouds.http import close_clients
 from airflow_provider_mlworkflows.emulator import Emulator
+from airflow_provider_mlworkflows.emulator.credentials import OTHER_WORKSPACE_ID
 from airflow_provider_mlworkflows.emulator.environment import ALIBABA_CONNECTION, connections
 from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
 from airflow_provider_mlworkflows.hooks.paiflow_batches import DEFAULT_CHUNK_SIZE
@@ -23,6 +24,7 @@ from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, endless
 from tests.triggers.hub_support import INTERVAL, Cloud, audience, passed
 
+CHUNKS = 1000 // DEFAULT_CHUNK_SIZE
 SCOPE = SimpleNamespace(alibaba_conn_id=ALIBABA_CONNECTION, region=None, workspace_id=None)
 
 
@@ -46,14 +48,44 @@ async def cloud(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     await close_clients()
 
 
-async def test_a_thousand_watchers_of_one_connection_need_a_request_for_each_chunk(cloud: Cloud) -> None:
-    paiflow = PaiFlowUnderTest(cloud.emulator)
-    pipeline = paiflow.add_workflow(chain(("train", endless())))
-    refs = [RunRef(pipeline, paiflow.start_elsewhere(pipeline)) for _ in range(1000)]
+async def ticks_of(cloud: Cloud, refs: Sequence[RunRef]) -> list[Counter[str]]:
+    """The requests of three ticks, once all watchers have fallen into step."""
     async with audience(RunHub.shared(PAIFLOW, SCOPE, cloud.clock)) as listeners:
         listeners.watch(refs)
         await passed(cloud.clock, 6 * INTERVAL)
-    # After two intervals they have fallen into step; the last tick may be under way.
-    ticks = cloud.ticks(0)[-4:-1]
-    print(cloud.ticks(0))
-    assert ticks == [Counter(ListPipelineRunsStatus=1000 // DEFAULT_CHUNK_SIZE)] * 3
+    # The last tick may be under way.
+    return cloud.ticks(0)[-4:-1]
+
+
+@pytest.fixture
+def pipeline(emulator: Emulator) -> str:
+    """A pipeline whose runs never end."""
+    return PaiFlowUnderTest(emulator).add_workflow(chain(("train", endless())))
+
+
+def started(cloud: Cloud, pipeline: str, runs: int) -> list[RunRef]:
+    return [RunRef(pipeline, cloud.emulator.paiflow.start(pipeline).run_id) for _ in range(runs)]
+
+
+async def test_a_thousand_watchers_of_one_connection_need_a_request_for_each_chunk(cloud: Cloud, pipeline: str) -> None:
+    ticks = await ticks_of(cloud, started(cloud, pipeline, 1000))
+    assert ticks == [Counter(ListPipelineRunsStatus=CHUNKS)] * 3
+
+
+async def test_a_run_that_is_refused_among_others_but_not_alone_costs_one_request_more(
+    cloud: Cloud, pipeline: str
+) -> None:
+    cloud.emulator.switches.missing_in_batch = "refused"
+    elsewhere = cloud.emulator.paiflow.start(pipeline, {"WorkspaceId": OTHER_WORKSPACE_ID}).run_id
+    ticks = await ticks_of(cloud, [*started(cloud, pipeline, 999), RunRef(pipeline, elsewhere)])
+    assert ticks == [Counter(ListPipelineRunsStatus=CHUNKS, GetPipelineRun=1)] * 3
+
+
+async def test_a_run_whose_refusal_sounds_like_too_many_is_looked_for_in_its_own_chunk_only(
+    cloud: Cloud, pipeline: str
+) -> None:
+    cloud.emulator.switches.missing_in_batch = "refused"
+    ticks = await ticks_of(cloud, [*started(cloud, pipeline, 999), RunRef(pipeline, "flow-exceedslimit")])
+    halvings = DEFAULT_CHUNK_SIZE.bit_length()
+    assert [tick["GetPipelineRun"] for tick in ticks] == [1] * 3
+    assert [tick for tick in ticks if tick["ListPipelineRunsStatus"] > CHUNKS + 2 * halvings] == []
