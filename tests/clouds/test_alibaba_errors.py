@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.replies import Refusal
 
 
+MISSING = ("100400008", "100400027", "100700008")
+"""What the workspace, and what belongs to it, is told by if it does not exist."""
+
+
 def _body(code: str, text: str = "text", **more: Any) -> dict[str, Any]:
     return {"RequestId": "r-1", "HostId": "h", "Code": code, "Message": text, "Recommend": "https://e", **more}
 
@@ -98,11 +102,13 @@ def test_kind(status: int, code: str, kind: type[ApiError]) -> None:
         (400, "200200004", "odd", NotFoundError),
         (200, "200200004", "odd", NotFoundError),
         (500, "200200004", "odd", NotFoundError),
+        *((status, code, "odd", NotFoundError) for status in (200, 400, 500) for code in MISSING),
         (404, "200300001", "odd", NotFoundError),
         (400, "200300001", "The pipeline run flow-x does not exist", NotFoundError),
         (200, "200300001", "Pipeline run not found", NotFoundError),
         (400, "200300001", "The status is wrong", BadRequestError),
         (400, "100600017", "odd", PermissionDeniedError),
+        (404, "100600017", "odd", PermissionDeniedError),
         (403, "200300001", "odd", PermissionDeniedError),
         (500, "200300001", "The run does not exist", ServerError),
         (429, "200300001", "odd", ThrottledError),
@@ -129,6 +135,8 @@ def test_numbers_for_codes_go_by_what_is_known_then_by_the_status(
         ("InvalidApi.NotFound", "region and endpoint"),
         ("Throttling.User", "Poll less often"),
         ("NoPermission", "RAM permissions"),
+        *((code, "region, workspace and account") for code in MISSING),
+        ("100600017", "role in the workspace"),
     ],
 )
 def test_advice(code: str, words: str) -> None:

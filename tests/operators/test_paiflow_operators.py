@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +23,25 @@ from airflow_provider_mlworkflows.emulator import (
     PipelineDefinition,
     phases,
 )
-from airflow_provider_mlworkflows.exceptions import InvalidInputError
+from airflow_provider_mlworkflows.emulator.environment import ALIBABA_CONNECTION, connections
+from airflow_provider_mlworkflows.exceptions import (
+    ApiError,
+    AuthenticationError,
+    InvalidInputError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from airflow_provider_mlworkflows.operators.paiflow import PaiFlowStartPipelineOperator
+from tests.support import Bench, assert_no_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.harness.results import TaskResult
-    from tests.support import Bench
 
+CREATE = "CreatePipelineRun"
+UNKNOWN_WORKSPACE = "11111"
+TOO_MUCH = timedelta(minutes=16)
 CHAIN = "pipeline-emulatorchain00001"
 MANIFEST = dedent(
     """\
@@ -143,6 +155,86 @@ def test_outputs_that_cannot_be_read_do_not_fail_a_run_that_succeeded(
     assert result.state == "success", result.log
     assert result.xcoms["outputs"] == {}
     assert "cannot be read. " in result.log
+
+
+def with_an_unknown_workspace(bench: Bench) -> dict[str, Any]:
+    return {"workspace_id": UNKNOWN_WORKSPACE}
+
+
+def with_an_unknown_workspace_in_words(bench: Bench) -> dict[str, Any]:
+    bench.emulator.switches.service_codes = "words"
+    return {"workspace_id": UNKNOWN_WORKSPACE}
+
+
+def with_an_unknown_workspace_in_the_connection(bench: Bench) -> dict[str, Any]:
+    fields = connections(bench.emulator.url)[ALIBABA_CONNECTION]
+    extra = {**fields["extra"], "workspace_id": UNKNOWN_WORKSPACE}
+    bench.airflow.set_connection(ALIBABA_CONNECTION, {**fields, "extra": extra})
+    return {}
+
+
+def with_a_slow_clock(bench: Bench) -> dict[str, Any]:
+    bench.emulator.auth_now = bench.emulator.clock.now() + TOO_MUCH
+    return {}
+
+
+def with_a_fast_clock(bench: Bench) -> dict[str, Any]:
+    bench.emulator.auth_now = bench.emulator.clock.now() - TOO_MUCH
+    return {}
+
+
+def with_a_number_for_what_is_missing(bench: Bench) -> dict[str, Any]:
+    bench.emulator.faults.add(FaultRule(operation=CREATE, status=400, code="100400027"))
+    return {}
+
+
+def with_a_number_for_what_is_not_allowed(bench: Bench) -> dict[str, Any]:
+    bench.emulator.faults.add(FaultRule(operation=CREATE, status=400, code="100600017"))
+    return {}
+
+
+PLACE = "Check the id, and that the connection's region, workspace and account are the ones it belongs to."
+CLOCK = "The clock of this machine is more than 15 minutes off; set it."
+ROLE = "Check the RAM permissions of the connection's user and its role in the workspace."
+MISSING_WORKSPACE = f"The workspace {UNKNOWN_WORKSPACE} does not exist"
+# What is wrong, the error's kind, its code, what its text has to hold, and how often a start was asked for.
+REFUSED: list[tuple[Callable[[Bench], dict[str, Any]], type[ApiError], str, tuple[str, ...], int]] = [
+    (with_an_unknown_workspace, NotFoundError, "100400008", (MISSING_WORKSPACE, PLACE), 1),
+    (with_an_unknown_workspace_in_words, NotFoundError, "InvalidWorkspace.NotFound", (MISSING_WORKSPACE, PLACE), 1),
+    (with_an_unknown_workspace_in_the_connection, NotFoundError, "100400008", (MISSING_WORKSPACE, PLACE), 1),
+    (with_a_slow_clock, AuthenticationError, "InvalidTimeStamp.Expired", (CLOCK,), 0),
+    (with_a_fast_clock, AuthenticationError, "InvalidTimeStamp.Expired", (CLOCK,), 0),
+    (with_a_number_for_what_is_missing, NotFoundError, "100400027", (PLACE,), 1),
+    (with_a_number_for_what_is_not_allowed, PermissionDeniedError, "100600017", (ROLE,), 1),
+]
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["waiting", "deferrable"])
+@pytest.mark.parametrize(
+    ("prepare", "kind", "code", "words", "asked"), REFUSED, ids=[case[0].__name__ for case in REFUSED]
+)
+def test_what_the_service_refuses_is_told_with_what_to_change(
+    modelarts: Bench,
+    prepare: Callable[[Bench], dict[str, Any]],
+    kind: type[ApiError],
+    code: str,
+    words: tuple[str, ...],
+    asked: int,
+    deferrable: bool,
+) -> None:
+    operator = start_operator(pipeline_id=CHAIN, deferrable=deferrable, **prepare(modelarts))
+    result = modelarts.airflow.run_to_end(operator)
+    assert result.state == "failed"
+    error = result.error
+    assert isinstance(error, kind), repr(error)
+    assert error.code == code
+    told = (f"HTTP {error.status} {code}", f"request id {error.request_id}", error.operation, *words)
+    assert [word for word in told if word not in str(error)] == []
+    journal = modelarts.emulator.journal
+    assert (journal.count(CREATE), journal.count(CREATE, effective=True)) == (asked, 0)
+    assert modelarts.emulator.paiflow.runs == {}
+    known = modelarts.emulator.credentials.permanent
+    assert_no_secret(str(error) + result.unmasked_log, [known.ak, known.sk])
 
 
 def add_talkative_pipeline(bench: Bench) -> str:
