@@ -2,7 +2,7 @@
 
 ::
 
-    ModelArtsStartWorkflowOperator(..., retries=3, retry_policy=MLWorkflowsRetryPolicy())
+    AnyStartOperator(..., retries=3, retry_policy=MLWorkflowsRetryPolicy())
 """
 
 from __future__ import annotations

@@ -31,14 +31,25 @@ LONGEST_MODULE = 400
 # Each layer may import those before it and itself. What names no layer here is a base: see BASES.
 LAYERS = ("clouds", "hooks", "triggers", "operators", "sensors")
 BASES = ("exceptions", "runs", "clock", "watching", "choices")
-NEUTRAL = (
-    "operators/base.py", "operators/starting.py", "operators/handling.py", "operators/acting.py", "sensors/base.py",
-    "triggers/run.py", "triggers/hub.py", "watching.py", "runs.py", "outcomes.py", "task_states.py", "links.py",
-    "clock.py", "choices.py", "exceptions.py", "hooks/base.py", "hooks/connection.py",
-    "services/__init__.py", "clouds/client.py", "clouds/http.py", "clouds/flow.py", "clouds/operation.py",
-    "clouds/replies.py", "clouds/retry.py", "clouds/values.py",
-)  # fmt: skip
-SERVICE_NAMES = re.compile(r"modelarts|paiflow|\bobs\b|\baom\b|huawei|alibaba", re.IGNORECASE)
+# A module of one service or cloud says so in its name or its folder's; each other one is to serve all of them.
+OF_ONE = re.compile(r"(^|/)(modelarts|paiflow|obs|aom|huawei|alibaba)(?![a-z])")
+STAND_APART = ("emulator", "demo")
+NAME_ALL = {
+    "connection_forms.py": "the forms of both clouds' connections",
+    "get_provider_info.py": "what Airflow is told of each service",
+}
+NEUTRAL = sorted(
+    name
+    for path in MODULES.values()
+    if (name := path.relative_to(ROOT).as_posix()).split("/")[0] not in STAND_APART
+    and not OF_ONE.search(name)
+    and name not in NAME_ALL
+)
+SERVICE_NAMES = re.compile(
+    r"(?i:modelarts|paiflow|huawei|alibaba|aliyun)|(?<![A-Za-z])(?:OBS|Obs|obs|AOM|Aom|aom)(?![a-z])"
+)
+FIFTH_SERVICE = Path(__file__).parent / "fifth_service"
+LONGEST_SERVICE = 150
 
 
 def imports_of(path: Path, *, running: bool = True) -> set[str]:
@@ -149,6 +160,28 @@ class TestBases:
         lines = (ROOT / module).read_text(encoding="utf-8").splitlines()
         named = [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if SERVICE_NAMES.search(line)]
         assert named == []
+
+    def test_are_all_that_is_not_of_one_service(self) -> None:
+        assert set(NEUTRAL) >= {"policies.py", "operators/unmarked.py", "triggers/hub.py", "clouds/secrecy.py"}
+        assert not set(NEUTRAL) & {"hooks/obs_batches.py", "clouds/huawei/errors.py", "services/paiflow.py"}
+
+    @pytest.mark.parametrize("module", NAME_ALL)
+    def test_name_services_only_where_they_have_to(self, module: str) -> None:
+        assert SERVICE_NAMES.search((ROOT / module).read_text(encoding="utf-8"))
+
+    @pytest.mark.parametrize("text", ["OBS", "obs_batches", "ObsHook", "services.aom", "PaiFlow", "HUAWEI"])
+    def test_name_a_service_in_any_spelling(self, text: str) -> None:
+        assert SERVICE_NAMES.search(text)
+
+    @pytest.mark.parametrize("text", ["jobs", "observed", "obsolete", "Observation", "paid"])
+    def test_may_use_words_that_only_look_like_one(self, text: str) -> None:
+        assert not SERVICE_NAMES.search(text)
+
+    def test_leave_little_to_a_service_of_its_own(self) -> None:
+        modules = list(FIFTH_SERVICE.rglob("*.py"))
+        assert modules
+        lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in modules)
+        assert lines <= LONGEST_SERVICE
 
     @pytest.mark.parametrize("module", sorted(MODULES))
     def test_can_be_read_in_one_sitting(self, module: str) -> None:
