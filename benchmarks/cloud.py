@@ -17,6 +17,9 @@ ENDLESS_PIPELINE = "pipeline-benchmarkendless0"
 ENDLESS_GRAPH = "benchmark-endless"
 ENDLESS_AUTOMATION = "benchmarkendless0"
 
+BEGINNING = 60
+"""Seconds after which nothing changes any more about a run that goes on for ever."""
+
 
 class CloudProcess:
     """A child process that serves the emulator.
@@ -63,7 +66,10 @@ class CloudProcess:
 
 def _serve(runs: int) -> None:
     with Emulator(clock="real", switches=Switches(visibility_delay=0)) as emulator:
-        _say({"url": emulator.url, "runs": _started(emulator, runs)})
+        started = _started(emulator, runs)
+        # What runs do at their beginning would be read, and count, whenever it happens to be seen.
+        emulator.clock.advance(BEGINNING)
+        _say({"url": emulator.url, "runs": started})
         for line in sys.stdin:
             match line.split():
                 case ["count"]:
