@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import jinja2
 
-_REFERENCE = re.compile(r"\{\{(\s*(?:inputs|pipelines|item)\b[^{}]*)\}\}")
-"""Jinja knows none of these names."""
+_REFERENCE = re.compile(r"\{\{(\s*(inputs|pipelines|item)\b[^{}]*)\}\}")
+"""Jinja knows none of these names, unless the text itself binds one."""
+_BINDING = re.compile(r"\{%[-+]?\s*(?:for|set)\s+([\w\s,()]+?)\s*(?:\bin\b|=|[-+]?%\})")
 _VEILED = re.compile("\x02([^\x02\x03]*)\x03")
 _NO_FILE = "\x03"
 
@@ -26,7 +27,8 @@ def source_of(text: str, extensions: Sequence[str], jinja_env: jinja2.Environmen
 
 def veiled(text: str) -> str:
     """The text with references in a form that Jinja leaves alone."""
-    return _REFERENCE.sub("\x02\\1\x03", text)
+    bound = {name for names in _BINDING.findall(text) for name in re.findall(r"\w+", names)}
+    return _REFERENCE.sub(lambda found: found[0] if found[2] in bound else f"\x02{found[1]}\x03", text)
 
 
 def unveiled(rendered: Any) -> Any:

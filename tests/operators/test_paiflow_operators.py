@@ -32,6 +32,7 @@ from airflow_provider_mlworkflows.exceptions import (
     PermissionDeniedError,
 )
 from airflow_provider_mlworkflows.operators.paiflow import PaiFlowStartPipelineOperator
+from airflow_provider_mlworkflows.operators.references import veiled
 from tests.support import Bench, assert_no_secret
 
 if TYPE_CHECKING:
@@ -95,6 +96,31 @@ class TestManifest:
         assert result.state == "success", result.log
         raw = isinstance(manifest, str) and manifest.startswith("{%")
         assert submitted(modelarts) == (yaml.safe_load(MANIFEST) if raw else SENT)
+
+    @pytest.mark.parametrize(
+        ("begin", "end"),
+        [
+            ("{% for item in ['a', 'b'] %}", "{% endfor %}"),
+            ("{%- for (number, item) in [(1, 'a'), (2, 'b')] -%}", "{%- endfor -%}"),
+            ("{% for letter in 'ab' %}{% set item = letter %}", "{% endfor %}"),
+            ("{% for letter in 'ab' %}{% set item %}{{ letter }}{% endset %}", "{% endfor %}"),
+        ],
+        ids=["loop", "unpacked", "set", "set by a block"],
+    )
+    def test_a_name_that_the_text_itself_binds_is_rendered(self, modelarts: Bench, begin: str, end: str) -> None:
+        path = "{{inputs.parameters.table}}/{% raw %}{{ item }}{% endraw %}/" + begin + "<{{ item }}>" + end
+        operator = start_operator(manifest=MANIFEST.replace("conf/{{ item }}.yaml", path))
+        result = modelarts.airflow.run_to_end(operator)
+        assert result.state == "success", result.log
+        parameters = submitted(modelarts)["spec"]["pipelines"][0]["spec"]["arguments"]["parameters"]
+        assert parameters == [
+            {"name": "inputTableName", "from": "{{inputs.parameters.table}}"},
+            {"name": "path", "value": "{{inputs.parameters.table}}/{{ item }}/<a><b>"},
+        ]
+
+    @pytest.mark.parametrize("text", ["{% set ns.item = 1 %}", "{% for other in item %}", "for item in", "set item ="])
+    def test_what_binds_no_name_leaves_the_reference_alone(self, text: str) -> None:
+        assert veiled(text + "{{ item }}") == text + "\x02 item \x03"
 
     def test_rendered_as_native_objects(self, modelarts: Bench) -> None:
         with DAG("native", schedule=None, render_template_as_native_obj=True):
