@@ -72,6 +72,10 @@ class RerunOperator(StartOperator):
         """Ask once more."""
         self.rerun(run)
 
+    def is_in_the_way(self, run: Run) -> bool:
+        """Whether it still goes on. One that has failed can be run again as it is, even if the service keeps it."""
+        return not run.state.is_terminal
+
 
 class StopOperator(RunOperator):
     """Base of the operators that stop a run. They succeed once it is over, also if it was over already."""

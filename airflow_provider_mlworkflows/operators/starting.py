@@ -336,10 +336,14 @@ class StartOperator(RunOperator):
             # Written first: a later attempt must neither take up a run that was told to make way, nor ask why it
             # has stopped or where it is.
             self._save_record(context, self._of_run(replace(record, is_given_up=True), run))
-            if not run.is_over:
+            if self.is_in_the_way(run):
                 self.log.info("Stopping the earlier run %s before starting another.", run.ref)
                 self.handler.stop_before_start(run.ref)
         return self._start(context)
+
+    def is_in_the_way(self, run: Run) -> bool:
+        """Whether an earlier run must be stopped before another is started."""
+        return not run.is_over
 
     def _give_way(self, what: str) -> None:
         if self.bell.rung:

@@ -105,6 +105,18 @@ class TestRun:
         for words in ("node x stopped", "no way to resume", "rerun it", "terminate it", "console"):
             assert words in run.message
 
+    @pytest.mark.parametrize(
+        ("status", "held", "over"),
+        [
+            ("Suspended", True, False), ("SUSPENDED", True, False), ("Failed", False, True),
+            ("Terminated", False, True), ("Running", False, False), ("Terminating", False, False),
+        ],
+    )  # fmt: skip
+    def test_only_a_suspended_one_is_held_until_somebody_acts(self, status: str, held: bool, over: bool) -> None:
+        glance = RunGlance.model_validate({"PipelineRunId": RUN, "Status": status})
+        seen = read(Status=status), glance_of(glance, ref=REF, url="", now=NOON, created=None)
+        assert [(run.held, run.is_over) for run in seen] == [(held, over)] * 2
+
     def test_nodes_that_were_not_read_are_told_from_none(self) -> None:
         assert read().has_steps
         assert not run_of(shown(), None, ref=REF, now=NOON).has_steps

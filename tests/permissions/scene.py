@@ -10,7 +10,7 @@ from tests.permissions.table import NEEDS, NO_TEMPLATE, RERUN, STATUS_CHANGE, ST
 from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
-from tests.scenarios.paiflow import PaiFlowUnderTest
+from tests.scenarios.paiflow import PaiFlowSuspendingUnderTest, PaiFlowUnderTest
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator import Emulator, JournalEntry
@@ -22,6 +22,7 @@ Play = Callable[["Stage"], None]
 SERVICE_OF: dict[type[ServiceUnderTest], str] = {
     ModelArtsUnderTest: "modelarts",
     PaiFlowUnderTest: "paiflow",
+    PaiFlowSuspendingUnderTest: "paiflow",
     ObsUnderTest: "obs",
     ObsMarkedUnderTest: "obs",
     AomUnderTest: "aom",

@@ -50,6 +50,7 @@ class PaiFlowUnderTest(ServiceUnderTest):
         connection_id: Its default connection.
         reads: Requests that read runs.
         starter, stopper, rerunner, run_watcher, step_watcher: The operators and sensors.
+        broken_node: What a node shows that is planned to fail.
     """
 
     name = "paiflow"
@@ -91,6 +92,7 @@ class PaiFlowUnderTest(ServiceUnderTest):
     incidental = re.compile(r"(?<=could not be read any more; it may go on\. ).*", re.DOTALL)
     unknown_status = "defragmenting"
     repaired_attempt = 1
+    broken_node: str = "Failed"
 
     def connections(self) -> Mapping[str, Mapping[str, Any]]:
         return {self.connection_id: connections(self.emulator.url)[self.connection_id]}
@@ -99,7 +101,8 @@ class PaiFlowUnderTest(ServiceUnderTest):
         return connections(self.emulator.url, access_key="UNKNOWNKEY", secret_key="of-nobody")[self.connection_id]
 
     def add_workflow(self, steps: Sequence[PlannedStep]) -> str:
-        definition = PipelineDefinition(f"scenario_{next(_numbers)}", [_definition(step) for step in steps])
+        nodes = [_definition(step, broken=self.broken_node) for step in steps]
+        definition = PipelineDefinition(f"scenario_{next(_numbers)}", nodes)
         return self.emulator.paiflow.add_pipeline(definition).pipeline_id
 
     def forget_workflow(self, workflow_id: str) -> None:
@@ -177,13 +180,22 @@ class PaiFlowUnderTest(ServiceUnderTest):
         return [entry for entry in self.emulator.journal.entries if entry.ids.get("pipeline_run_id") in runs]
 
 
-def _definition(step: PlannedStep) -> NodeDefinition:
-    attempts = tuple(_attempt(play) for play in step.plays)
+class PaiFlowSuspendingUnderTest(PaiFlowUnderTest):
+    """The same, where the service suspends what cannot go on, and keeps it until somebody acts."""
+
+    name = "paiflow-suspending"
+    abilities = PaiFlowUnderTest.abilities | {"held failures"}
+    held = 1
+    broken_node = "Suspended"
+
+
+def _definition(step: PlannedStep, *, broken: str) -> NodeDefinition:
+    attempts = tuple(_attempt(play, broken) for play in step.plays)
     when = "1 == 2" if step.off_branch else ""
     return NodeDefinition(step.name, (step.after,) if step.after else (), attempts, when=when)
 
 
-def _attempt(play: Play) -> NodeAttempt:
+def _attempt(play: Play, broken: str) -> NodeAttempt:
     log = (LogLine(play.seconds, f"{{node}} step {play.seconds:.0f} done"),)
     match play.ending:
         case Ending.COMPLETES if play.seconds == 0:
@@ -191,7 +203,7 @@ def _attempt(play: Play) -> NodeAttempt:
         case Ending.COMPLETES:
             return NodeAttempt(phases(("Starting", 2), ("Running", play.seconds), "Succeeded"), log)
         case Ending.FAILS:
-            return NodeAttempt(phases(("Starting", 2), ("Running", play.seconds), "Failed"), log, play.reason)
+            return NodeAttempt(phases(("Starting", 2), ("Running", play.seconds), broken), log, play.reason)
         case Ending.ENDLESS:
             return NodeAttempt(phases(("Starting", 2), "Running"))
         case Ending.HELD | Ending.HELD_TWICE:

@@ -111,6 +111,16 @@ def rerun_is_sent_once_by_a_task_that_is_interrupted(stage: Stage) -> None:
 
 
 @operator_row("rerun action")
+def rerun_of_what_has_failed_again_stops_nothing(stage: Stage) -> None:
+    run_id = _started(stage, *chain(("train", fails())), seconds=100)
+    operator = stage.actor(run_id, "rerun", retries=1, on_retry="restart")
+    assert [stage.attempt(operator).state for _ in range(2)] == ["up_for_retry", "failed"]
+    stage.airflow.clear()
+    assert stage.attempt(operator).state == "up_for_retry"
+    assert stage.counts == Counts(repairs=3)
+
+
+@operator_row("rerun action")
 def rerun_whose_answer_is_lost(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", (fails(), completes(600)))), seconds=100)
     stage.service.fault("rerun", when="after", action="reset")

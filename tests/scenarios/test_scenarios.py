@@ -35,7 +35,7 @@ from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.clock import ScriptedClock
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
-from tests.scenarios.paiflow import PaiFlowUnderTest
+from tests.scenarios.paiflow import PaiFlowSuspendingUnderTest, PaiFlowUnderTest
 from tests.scenarios.stage import Observation, Stage
 from tests.scenarios.table import ROWS, Row
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 SERVICES: tuple[type[ServiceUnderTest], ...] = (
     ModelArtsUnderTest,
     PaiFlowUnderTest,
+    PaiFlowSuspendingUnderTest,
     ObsUnderTest,
     ObsMarkedUnderTest,
     AomUnderTest,

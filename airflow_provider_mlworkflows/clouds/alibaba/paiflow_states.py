@@ -72,7 +72,7 @@ def is_initialized(status: str) -> bool:
 
 
 def is_suspended(status: str) -> bool:
-    """Whether a run stands still without being over."""
+    """Whether a run stands still without being over: the service keeps it until somebody reruns or terminates it."""
     return _literal(status) == SUSPENDED_STATUS.lower()
 
 
@@ -112,6 +112,7 @@ def run_of(
         message=message,
         outputs=outputs or {},
         has_steps=nodes is not None,
+        held=is_suspended(run.status),
     )
 
 
@@ -122,7 +123,15 @@ def glance_of(glance: RunGlance, *, ref: RunRef, url: str, now: float, created: 
     """
     status = glance.status or ""
     state = run_state(status, waited=None if created is None else now - created)
-    return Run(ref=ref, state=state, status=status, name=glance.name or "", url=url, has_steps=False)
+    return Run(
+        ref=ref,
+        state=state,
+        status=status,
+        name=glance.name or "",
+        url=url,
+        has_steps=False,
+        held=is_suspended(status),
+    )
 
 
 def start_gate(status: str, created_at: datetime | None = None) -> Step:
