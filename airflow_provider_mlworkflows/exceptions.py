@@ -184,3 +184,10 @@ class UnknownStatusError(RunError):
 def is_transient(error: MLWorkflowsError) -> bool:
     """Whether the same request may well succeed later."""
     return isinstance(error, TransportError | ThrottledError | ServerError | UnexpectedReplyError)
+
+
+def is_uncertain(error: MLWorkflowsError) -> bool:
+    """Whether a write that ended with this error may have taken effect all the same."""
+    if isinstance(error, TransportError):
+        return error.may_have_taken_effect
+    return isinstance(error, ServerError | UnexpectedReplyError)

@@ -7,18 +7,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_mlworkflows.choices import checked_choice
-from airflow_provider_mlworkflows.exceptions import InvalidInputError
+from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import SETTLE_SECONDS
 from airflow_provider_mlworkflows.operators.starting import StartOperator
 from airflow_provider_mlworkflows.outcomes import step_error, step_facts
+from airflow_provider_mlworkflows.runs import RunRef
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.exceptions import RunError
     from airflow_provider_mlworkflows.operators.starting import StartRecord
-    from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+    from airflow_provider_mlworkflows.runs import Run, RunState, Step
 
 
 class RerunOperator(StartOperator):
@@ -52,18 +53,28 @@ class RerunOperator(StartOperator):
         return self.handler.settled(self._before)
 
     def state_before(self) -> Any:
-        """How the run looked, because a rerun leaves no marker."""
-        return self._before.fingerprint
+        """Which run it is and how it looked, because a rerun leaves no marker."""
+        return {"run_id": self.ref.run_id, "fingerprint": self._before.fingerprint}
+
+    def is_changed_since(self, record: StartRecord) -> bool:
+        """Whether another run is to be run again now."""
+        return super().is_changed_since(record) or record.before["run_id"] != self.ref.run_id
 
     def find_started(self, record: StartRecord) -> Run | None:
-        """The run, if it has changed since before the rerun."""
-        run = self.hook.get_run(self.ref)
-        return run if run.fingerprint != record.before else None
+        """The run that was to be run again, if it has changed since before."""
+        try:
+            run = self.hook.get_run(RunRef(record.workflow_id, record.before["run_id"]))
+        except NotFoundError:
+            return None
+        return None if self._looks_as_before(run, record) else run
+
+    def _looks_as_before(self, run: Run, record: StartRecord) -> bool:
+        return bool(run.fingerprint == record.before["fingerprint"])
 
     def _recorded_run(self, record: StartRecord, *, is_cleared: bool) -> Run | None:
         """The run, once it shows the rerun: an earlier attempt may have ended before it did."""
         run = super()._recorded_run(record, is_cleared=is_cleared)
-        if run is None or is_cleared or run.fingerprint != record.before:
+        if run is None or is_cleared or not self._looks_as_before(run, record):
             return run
         is_recent = self.clock.time() - record.intent_at < SETTLE_SECONDS
         return self.handler.settled(run) if is_recent else run

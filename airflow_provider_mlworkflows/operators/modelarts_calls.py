@@ -13,8 +13,9 @@ from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     StartUncertainError,
+    is_uncertain,
 )
-from airflow_provider_mlworkflows.operators.starting import LOOKUP_INTERVAL, LOOKUP_SECONDS, is_uncertain
+from airflow_provider_mlworkflows.operators.starting import LOOKUP_INTERVAL, LOOKUP_SECONDS
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 
 if TYPE_CHECKING:

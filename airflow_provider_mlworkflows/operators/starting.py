@@ -24,10 +24,8 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     RunInterruptedError,
     RunNotFoundError,
-    ServerError,
     StartUncertainError,
-    TransportError,
-    UnexpectedReplyError,
+    is_uncertain,
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import LOOKS_FOR_MISSING
@@ -145,12 +143,15 @@ class StartOperator(RunOperator):
         if record is None:
             return self._start(context)
         run = self._recorded_run(record, is_cleared=record.max_tries != context["ti"].max_tries)
-        if record.is_given_up or record.workflow_id != self.started_workflow:
-            # The task was changed between two attempts: its old run must not pass for the new one.
+        if record.is_given_up or self.is_changed_since(record):
             return self._replace(context, record, run)
         if record.max_tries != context["ti"].max_tries:
             return self._after_clear(context, record, run)
         return self._after_retry(context, record, run)
+
+    def is_changed_since(self, record: StartRecord) -> bool:
+        """Whether the task is about something else now: the run of its record must not pass for the new one."""
+        return record.workflow_id != self.started_workflow
 
     def is_outdated(self, context: Context) -> bool:
         """Whether the task has been cleared since the event, so that it must begin anew."""
@@ -391,10 +392,3 @@ class StartOperator(RunOperator):
         self._intent = None
         if self.durable:
             context["task_state_store"].delete(RECORD_KEY)
-
-
-def is_uncertain(error: MLWorkflowsError) -> bool:
-    """Whether a write that ended with this error may have taken effect all the same."""
-    if isinstance(error, TransportError):
-        return error.may_have_taken_effect
-    return isinstance(error, ServerError | UnexpectedReplyError)

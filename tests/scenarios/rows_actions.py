@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.exceptions import InvalidInputError, RunFailedError, RunStoppedError
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails, held
+from tests.scenarios.rows_attempts import lose_worker
 from tests.scenarios.service import Counts
 from tests.scenarios.table import operator_row
 
@@ -118,6 +119,46 @@ def rerun_of_what_has_failed_again_stops_nothing(stage: Stage) -> None:
     stage.airflow.clear()
     assert stage.attempt(operator).state == "up_for_retry"
     assert stage.counts == Counts(repairs=3)
+
+
+@operator_row("rerun action")
+def rerun_of_a_cleared_task_that_is_given_another_run(stage: Stage) -> None:
+    first = _started(stage, *chain(("train", (fails(), fails(), completes()))), seconds=100)
+    assert stage.attempt(stage.actor(first, "rerun", on_clear="repair")).state == "failed"
+    second = stage.service.start_elsewhere(stage.workflow)
+    stage.clock.advance(100)
+    stage.airflow.clear()
+    result = stage.attempt(stage.actor(second, "rerun", on_clear="repair"))
+    assert result.state == "failed", "the earlier run was run again"
+    assert result.xcoms["run_id"] == second
+    assert stage.counts == Counts(repairs=2)
+
+
+@operator_row("rerun action", "stop", "stopped repair")
+def rerun_of_another_run_after_a_lost_worker_left_its_intent(stage: Stage) -> None:
+    first = _started(stage, *chain(("train", (fails(300), completes(30)))), seconds=400)
+    lose_worker(stage, stage.actor(first, "rerun", retries=1), stored=2)
+    stage.clock.advance(60)
+    second = stage.service.start_elsewhere(stage.workflow)
+    stage.clock.advance(100)
+    stage.service.stop_elsewhere(second)
+    stage.clock.advance(60)
+    result = stage.attempt(stage.actor(second, "rerun", retries=1))
+    assert result.state == "success"
+    assert result.xcoms["return_value"] == second
+    assert stage.counts == Counts(repairs=2)
+
+
+@operator_row("rerun action")
+def rerun_of_another_run_after_the_earlier_one_was_deleted(stage: Stage) -> None:
+    first = _started(stage, *chain(("train", (fails(), completes()))), seconds=100)
+    second = stage.service.start_elsewhere(stage.workflow)
+    stage.clock.advance(100)
+    lose_worker(stage, stage.actor(first, "rerun", retries=1), stored=2)
+    stage.service.delete(first)
+    result = stage.attempt(stage.actor(second, "rerun", retries=1))
+    assert result.state == "success"
+    assert result.xcoms["return_value"] == second
 
 
 @operator_row("rerun action")
