@@ -143,7 +143,7 @@ class RunOperator(BaseOperator):
         self._memory = Memory()
         if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
             raise InvalidInputError("on_waiting='continue' needs waiting_inputs or approve_steps.")
-        with self._stopped_on_task_timeout():
+        with self._ended_in_order(context):
             run, deadline = self.obtain_run(context)
             self.current = run.ref
             self._publish(context, run)
@@ -165,7 +165,7 @@ class RunOperator(BaseOperator):
         """Go on with a run whose waiting has ended with a verdict; returns its id."""
         self._memory = Memory.load(TaskKey.of(context["ti"]).xcom(MEMORY_KEY))
         self.current = ref
-        with self._stopped_on_task_timeout():
+        with self._ended_in_order(context):
             return self._conclude(context, ref, deadline, verdict, message)
 
     def is_outdated(self, context: Context) -> bool:
@@ -179,14 +179,27 @@ class RunOperator(BaseOperator):
         """Called inside a signal handler, for a shutdown as well as for a kill: only rings the bell."""
         self.bell.ring()
 
+    def read(self, ref: RunRef) -> Run:
+        """The run as it is now.
+
+        :raises BellRungError: if the task is told to end before the service has answered: a worker has five seconds
+            then, in which it must stop its run.
+        """
+        return self.bell.outwait(partial(self.hook.get_run, ref))
+
     @contextmanager
-    def _stopped_on_task_timeout(self) -> Iterator[None]:
-        """Stop the run if the task uses up its ``execution_timeout``, which no code of the task survives."""
+    def _ended_in_order(self, context: Context) -> Iterator[None]:
+        """See to the run if the task uses up its ``execution_timeout``, or is told to end while it reads the run."""
         try:
             yield
         except AirflowTaskTimeout:
             if self.cancel_on_timeout:
                 self.stop_current("The task has used up its execution_timeout")
+            raise
+        except BellRungError:
+            if self.current is not None:
+                self.unsettled = True  # how it is would be asked of a service that does not answer
+                self._heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
             raise
 
     def stop_current(self, why: str) -> None:
@@ -264,10 +277,7 @@ class RunOperator(BaseOperator):
             self.clock.sleep(min(pause, max(0.0, left)), self.bell)
             self._heed_kill(context, run)
             try:
-                # A service that does not answer must not use up the seconds in which a killed task can stop its run.
-                run = self.bell.outwait(partial(self.hook.get_run, run.ref))
-            except BellRungError:
-                continue
+                run = self.read(run.ref)
             except MLWorkflowsError as error:
                 verdict = watch.see_error(error, self.clock.time())
                 pause = pace.after([error], self.poll_interval)
@@ -295,7 +305,7 @@ class RunOperator(BaseOperator):
             raise lost
         watch = self._watch(deadline)
         try:
-            run = self.hook.get_run(ref)
+            run = self.read(ref)
         except NotFoundError as missing:
             raise gone_error(ref, str(missing)) from missing
         except MLWorkflowsError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.clock import BellRungError
@@ -175,8 +174,9 @@ class RunHandler:
         while not done(run) and operator.clock.time() < give_up and not operator.bell.rung:
             operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
             try:
-                run = operator.bell.outwait(partial(operator.hook.get_run, run.ref))
+                run = operator.read(run.ref)
             except BellRungError:
+                operator.unsettled = True
                 break
             except MLWorkflowsError as error:
                 if not is_transient(error):

@@ -217,14 +217,13 @@ class StartOperator(RunOperator):
                     raise
                 self.log.warning("The task was cleared, so another run is started in spite of this: %s", doubt)
                 return None
+        self.current = record.ref
         for _ in range(LOOKS_FOR_MISSING):
             try:
-                run = self.hook.get_run(record.ref)
+                return self.read(record.ref)
             except NotFoundError:
                 self.clock.sleep(LOOKUP_INTERVAL, self.bell)
-            else:
-                self.current = run.ref
-                return run
+        self.current = None
         return None
 
     def look_for_started(self, record: StartRecord) -> Run | None:

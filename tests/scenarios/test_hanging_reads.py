@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,7 @@ from airflow_provider_mlworkflows.exceptions import RunInterruptedError
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, endless
+from tests.scenarios.rows_attempts import lose_worker
 from tests.scenarios.service import Counts
 from tests.scenarios.stage import Stage
 from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
     from airflow_provider_mlworkflows.emulator import Emulator
     from tests.scenarios.clock import ScriptedClock
-    from tests.scenarios.service import ServiceUnderTest
 
 
 @pytest.fixture
@@ -32,32 +32,53 @@ def answered() -> Iterator[threading.Event]:
     event.set()
 
 
-@pytest.mark.parametrize("service", [ModelArtsUnderTest, PaiFlowUnderTest], ids=lambda service: service.name)
-def test_marked_failed_while_a_read_hangs(
-    service: type[ServiceUnderTest],
+@pytest.fixture(params=[ModelArtsUnderTest, PaiFlowUnderTest], ids=lambda service: service.name)
+def stage(
+    request: pytest.FixtureRequest,
     emulator: Emulator,  # noqa: F811
     clock: ScriptedClock,  # noqa: F811
-    answered: threading.Event,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _reset(emulator, clock, service.profiles["usual"])
-    stage = Stage(service(emulator), "sync", clock)
+) -> Stage:
+    _reset(emulator, clock, request.param.profiles["usual"])
+    stage = Stage(request.param(emulator), "sync", clock)
     stage.plan(*chain(("train", endless())))
+    return stage
+
+
+@pytest.fixture
+def hang(stage: Stage, answered: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From then on no read is answered; the task is marked failed during the first one."""
     real = Connectivity.transmit
     hung: list[WireRequest] = []
 
-    def hang(connectivity: Connectivity, request: WireRequest) -> WireReply:
-        if not hung:
-            hung.append(request)
+    def transmit(connectivity: Connectivity, request: WireRequest) -> WireReply:
+        if request.method != "GET":
+            return real(connectivity, request)
+        hung.append(request)
+        if len(hung) == 1:
             stage.mark("failed")
-            answered.wait()
-            raise RuntimeError("nobody waits for this answer any more")
-        return real(connectivity, request)
+        answered.wait()
+        raise RuntimeError("nobody waits for this answer any more")
 
-    stage.at(100, lambda: monkeypatch.setattr(Connectivity, "transmit", hang))
-    result = stage.attempt(stage.starter(retries=1))
+    return lambda: monkeypatch.setattr(Connectivity, "transmit", transmit)
+
+
+def _is_stopped(stage: Stage, answered: threading.Event) -> bool:
     assert not answered.is_set()
-    assert hung[0].method == "GET"
     assert stage.airflow.state == "failed"
-    assert isinstance(result.error, RunInterruptedError)
-    assert stage.counts == Counts(starts=1, stops=1)
+    assert isinstance(stage.result.error, RunInterruptedError)
+    return stage.counts == Counts(starts=1, stops=1)
+
+
+def test_marked_failed_while_reads_hang(stage: Stage, answered: threading.Event, hang: Callable[[], None]) -> None:
+    stage.at(100, hang)
+    stage.attempt(stage.starter(retries=1))
+    assert _is_stopped(stage, answered)
+
+
+def test_marked_failed_while_the_run_of_an_earlier_attempt_is_read(
+    stage: Stage, answered: threading.Event, hang: Callable[[], None]
+) -> None:
+    lose_worker(stage, stage.starter(retries=1))
+    hang()
+    stage.attempt(stage.starter(retries=1))
+    assert _is_stopped(stage, answered)
