@@ -366,7 +366,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         shown = yield from self.get_pipeline_run.steps(run.ref.run_id)
         if not shown.node_id:
             return {}
-        outputs = yield from self.iter_pipeline_run_node_outputs.steps(run.ref.run_id, shown.node_id)
+        outputs = yield from self._outputs(shown)
         measured = outputs_by_step((each for each in outputs if each.type in METRIC_TYPES), run.steps)
         return {step: {name: each["value"] for name, each in found.items()} for step, found in measured.items()}
 

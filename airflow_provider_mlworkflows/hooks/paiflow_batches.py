@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import RunGlance
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import glance_of, is_initialized, run_of
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
+    AuthenticationError,
     BadRequestError,
     InvalidInputError,
     MLWorkflowsError,
@@ -78,6 +79,9 @@ class BatchReader:
         """
         readings, _ = yield from self._together([ref for ref in refs if ref.run_id not in self._alone])
         unread = [ref for ref in refs if ref not in readings]
+        refusal = next((reading for reading in readings.values() if isinstance(reading, AuthenticationError)), None)
+        if refusal is not None:
+            return readings | dict.fromkeys(unread, refusal)
         return readings | (yield from self._one_by_one(unread))
 
     def _together(self, refs: Sequence[RunRef]) -> Steps[tuple[dict[RunRef, Reading], bool]]:

@@ -294,6 +294,19 @@ class TestGetRuns:
         assert sorted(readings, key=runs(50).index) == runs(50)
         assert bench.wire.operations()[before:] == ["ListPipelineRunsStatus", "GetPipelineRun"]
 
+    def test_with_refused_credentials_it_is_not_asked_for_as_well(self) -> None:
+        service = Statuses(bad="flow-17", known_alone=True)
+        bench = Bench(service, chunk_size=50)
+        bench.hook.get_runs(runs(50))
+        before = len(bench.wire.sent)
+        service.bad, service.bad_error = "flow-1", refused("SignatureDoesNotMatch", 403)
+
+        readings = bench.hook.get_runs(runs(50))
+
+        assert {type(reading) for reading in readings.values()} == {AuthenticationError}
+        assert len(readings) == 50
+        assert bench.wire.operations()[before:] == ["ListPipelineRunsStatus"]
+
     def test_a_chunk_that_is_too_large_and_holds_a_bad_id_is_still_halved(self) -> None:
         service = Statuses(bad="flow-17", known_alone=True, limit=20)
         bench = Bench(service, chunk_size=50)

@@ -177,9 +177,10 @@ def test_outputs_that_cannot_be_read_do_not_fail_a_run_that_succeeded(
     modelarts: Bench, answer: dict[str, Any], deferrable: bool
 ) -> None:
     modelarts.emulator.faults.add(FaultRule(operation="ListPipelineRunNodeOutputs", times=None, **answer))
-    result = modelarts.airflow.run_to_end(start_operator(pipeline_id=CHAIN, deferrable=deferrable))
+    task = start_operator(pipeline_id=CHAIN, deferrable=deferrable, fetch_metrics=True)
+    result = modelarts.airflow.run_to_end(task)
     assert result.state == "success", result.log
-    assert result.xcoms["outputs"] == {}
+    assert (result.xcoms["outputs"], result.xcoms["metrics"]) == ({}, {})
     assert "cannot be read. " in result.log
 
 
