@@ -171,6 +171,7 @@ class Memory:
     :param since: when a trouble began that has lasted ever since, in seconds since the epoch.
     :param noted: troubles that have been logged.
     :param errors: reads in a row that failed.
+    :param refusals: reads in a row that were refused for their credentials.
     :param has_read: whether the run has ever been read.
     :param cursor: how many lines of each step's log are in the task's log, by step id.
     :param url: the run's page in the cloud console, "" while it is not known.
@@ -180,6 +181,7 @@ class Memory:
     since: dict[str, float] = field(default_factory=dict)
     noted: list[str] = field(default_factory=list)
     errors: int = 0
+    refusals: int = 0
     has_read: bool = False
     cursor: dict[str, int] = field(default_factory=dict)
     url: str = ""
@@ -234,6 +236,11 @@ class RunWatch:
             self._note_unknown(run)
         return self._overdue(now)
 
+    def may_ask(self, now: float) -> bool:
+        """Whether it is time for another read: refused credentials are tried again rarely, or the key gets blocked."""
+        paused = sum(REFUSED_PAUSES[: self.memory.refusals])
+        return now >= self.memory.since.get("refused", now) + paused
+
     def show_log(self, new: NewLog) -> None:
         """Put a run's new log lines into the task's log."""
         self.memory.cursor.update(new.cursor)
@@ -255,6 +262,7 @@ class RunWatch:
             case ThrottledError():
                 self._note("throttled", "Polling is being throttled; slowing down. %s", error)
             case AuthenticationError() | PermissionDeniedError() | ConfigurationError():
+                self.memory.refusals += 1
                 if not self.memory.has_read or self._lasts("refused", now, REFUSED_GRACE):
                     return Verdict.REFUSED
                 self._note(
@@ -278,7 +286,7 @@ class RunWatch:
     def _recover(self) -> None:
         self.last_error = None
         self.memory.has_read = True
-        self.memory.errors = 0
+        self.memory.errors = self.memory.refusals = 0
         for trouble in ("missing", "refused", "throttled"):
             self._forget(trouble)
 

@@ -190,6 +190,9 @@ class RunSensor(BaseSensorOperator):
 
     def _poke(self, context: Context) -> PokeReturnValue:
         watch = self._watch(context, float("inf"))
+        if not watch.may_ask(self.clock.time()):
+            self._show(context, watch.memory.url)
+            return PokeReturnValue(False)
         before = watch.memory.dump()
         try:
             run = self.hook.get_run(self.run_ref())

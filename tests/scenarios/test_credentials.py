@@ -17,7 +17,7 @@ from tests.scenarios.obs import ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, completes, endless
 from tests.scenarios.service import Counts
-from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage
+from tests.scenarios.stage import OPERATOR_MODES, SENSOR_MODES, Mode, Stage
 from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
@@ -191,3 +191,36 @@ def test_wrong_secret_does_not_block_the_key(keyring: Keyring) -> None:
     assert stage.service.shown(stage.run_id) == "running"
     for secret in (key.ak, key.sk):
         assert secret not in stage.log + str(result.error) + repr(result.error)
+
+
+@pytest.mark.parametrize("mode", SENSOR_MODES)
+def test_sensor_does_not_block_the_key_either(keyring: Keyring) -> None:
+    stage = keyring.stage
+    key = keyring.store.add_access_key()
+    keyring.use_key(key)
+    stage.plan(*chain(("train", endless())))
+    run_id = stage.service.start_elsewhere(stage.workflow)
+    changed: list[float] = []
+
+    def change() -> None:
+        key.sk = "another-secret-of-the-same-key"
+        changed.append(stage.clock.time())
+
+    stage.at(ENDS, change)
+    result = stage.attempt(stage.sensor(run_id))
+    assert isinstance(result.error, AuthenticationError)
+    refused = [entry for entry in stage.emulator.journal.entries if entry.status != 200]
+    assert 0 < len(refused) < stage.emulator.switches.max_signature_failures
+    assert key.blocked_until is None
+    assert stage.clock.time() - changed[0] >= REFUSED_GRACE
+
+
+@pytest.mark.parametrize("mode", SENSOR_MODES)
+def test_sensor_goes_on_with_another_key(keyring: Keyring) -> None:
+    stage = keyring.stage
+    replace = _expires(keyring)
+    replace(REPLACED)
+    stage.plan(*chain(("train", completes(1200))))
+    run_id = stage.service.start_elsewhere(stage.workflow)
+    assert stage.attempt(stage.sensor(run_id)).state == "success"
+    assert stage.log.count(REFUSED) == 1
