@@ -28,12 +28,16 @@ def living(sessions: Collection[int]) -> list[psutil.Process]:
 
 def find(sessions: Collection[int], fits: Callable[[str], bool]) -> list[int]:
     """Return the ids of the sessions' processes whose command line fits, oldest first."""
-    found = []
-    for process in sorted(living(sessions), key=lambda process: process.pid):
-        with contextlib.suppress(psutil.Error):
-            if fits(" ".join(process.cmdline()).strip()):
-                found.append(process.pid)
-    return found
+    oldest_first = sorted(living(sessions), key=lambda process: process.pid)
+    return [process.pid for process in oldest_first if fits(command_line(process))]
+
+
+def command_line(process: psutil.Process) -> str:
+    """Return the command line of a process, "" if it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline()).strip()
+    except psutil.Error:
+        return ""
 
 
 def end(leaders: Collection[subprocess.Popen[bytes]], patience: float) -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from tests.harness.browser import REQUIRED, browser, required_binaries
+from tests.harness.processes import command_line
 
 
 @pytest.mark.slow
@@ -20,7 +21,7 @@ def test_browser_is_gone_afterwards(tmp_path: Path) -> None:
         profile = Path(running.capabilities["chrome"]["userDataDir"])
         assert profile.is_dir()
         everything = psutil.Process().children(recursive=True)
-        processes = [process for process in everything if any(str(profile) in word for word in process.cmdline())]
+        processes = [process for process in everything if str(profile) in command_line(process)]
         assert processes
     assert not profile.exists()
     assert psutil.wait_procs(processes, timeout=10)[1] == []
