@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from airflow_provider_mlworkflows.emulator.clock import RunClock
     from airflow_provider_mlworkflows.emulator.switches import Switches
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ class Visibility(Generic[T]):
         """Forget a run's view."""
         self._stale.pop(run_id, None)
 
-    def is_listed(self, created_at: datetime, now: datetime) -> bool:
-        """Whether lists show a run of this age."""
-        return now - created_at >= timedelta(seconds=self._switches.list_lag)
+    def is_listed(self, created_at: datetime, clock: RunClock) -> bool:
+        """Whether lists show a run yet."""
+        lag = self._switches.list_lag
+        return lag <= 0 or clock.now() - created_at >= timedelta(seconds=lag)

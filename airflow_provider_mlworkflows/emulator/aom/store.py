@@ -385,4 +385,4 @@ class Aom:
     def listed(self, workflow: Workflow) -> list[Execution]:
         """Return the executions that lists show, newest first."""
         known = reversed(workflow.executions.values())
-        return [each for each in known if self._visibility.is_listed(each.created_at, each.clock.now())]
+        return [each for each in known if self._visibility.is_listed(each.created_at, each.clock)]

@@ -56,7 +56,7 @@ class ExecutionRoutes:
         matching = list(filter(self._asked_for(call), ordered))
         page = self._lookup.page(call, matching)
         body = self._lookup.listing(call, matching, total=len(known))
-        body["items"] = [self._list_item(each) for each in page]
+        body["items"] = [self._store.read(each, with_steps=self._switches.steps_in_lists) for each in page]
         return self._lookup.answer(body)
 
     def create(self, call: Call) -> Answer:
@@ -202,12 +202,6 @@ class ExecutionRoutes:
             )
 
         return matches
-
-    def _list_item(self, execution: Execution) -> dict[str, Any]:
-        view = self._store.read(execution)
-        if not self._switches.steps_in_lists:
-            view["steps_execution"] = None
-        return view
 
 
 def _metrics(execution: Execution, step: StepRun) -> list[dict[str, Any]]:

@@ -244,12 +244,13 @@ class ModelArts:
         with self._lock:
             self.execution(execution_id).force(status, dict(steps or {}))
 
-    def peek(self, execution: Execution) -> dict[str, Any]:
+    def peek(self, execution: Execution, *, with_steps: bool = True) -> dict[str, Any]:
         """Return what a reader sees now, without counting a read."""
         kept = self._visibility.kept(execution.execution_id)
-        if kept is not None:
-            return copy.deepcopy(kept)
-        return execution_view(execution, execution.advance(), self._switches)
+        if kept is None:
+            return execution_view(execution, execution.advance(), self._switches, with_steps=with_steps)
+        view = copy.deepcopy(kept)
+        return view if with_steps else {**view, "steps_execution": None}
 
     def is_stale(self, execution: Execution) -> bool:
         """Whether readers still see the state before an action."""
@@ -263,10 +264,10 @@ class ModelArts:
         execution.advance()
         return cased(execution.status, self._switches)
 
-    def read(self, execution: Execution) -> dict[str, Any]:
+    def read(self, execution: Execution, *, with_steps: bool = True) -> dict[str, Any]:
         """Return what a reader sees, and count the read."""
         execution.clock.read()
-        view = self.peek(execution)
+        view = self.peek(execution, with_steps=with_steps)
         self._visibility.count_read(execution.execution_id)
         return view
 
@@ -276,7 +277,7 @@ class ModelArts:
 
     def is_listed(self, execution: Execution) -> bool:
         """Whether lists show an execution yet."""
-        return self._visibility.is_listed(execution.created_at, execution.clock.now())
+        return self._visibility.is_listed(execution.created_at, execution.clock)
 
     def _is_cached(self, execution: Execution, fingerprint: str) -> bool:
         workflow = self._workflows[execution.workflow_id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.emulator.modelarts.steprun import AT_REST, BROKEN
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator.switches import Switches
 
 LOCAL_ZONE = timezone(timedelta(hours=8))
+REPEATED_TIMES = 16_384
+"""So many times are kept as texts: lists tell the same ones at every reading."""
 
 
+@lru_cache(maxsize=REPEATED_TIMES)
 def timestamp(time: datetime) -> str:
     """Return a time as the service writes it: +08:00 and nine digits of fraction."""
     local = time.astimezone(LOCAL_ZONE)
@@ -24,6 +28,7 @@ def timestamp(time: datetime) -> str:
     return f"{local:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}+08:00"
 
 
+@lru_cache(maxsize=REPEATED_TIMES)
 def event_time(time: datetime) -> str:
     """Return a time as event lines write it: local, seconds, no zone."""
     return f"{time.astimezone(LOCAL_ZONE):%Y-%m-%d %H:%M:%S}"
@@ -34,8 +39,10 @@ def cased(status: str, switches: Switches) -> str:
     return status.upper() if switches.casing == "upper" else status
 
 
-def execution_view(execution: Execution, now: datetime, switches: Switches) -> dict[str, Any]:
-    """Return an execution with its steps, as of ``now``."""
+def execution_view(
+    execution: Execution, now: datetime, switches: Switches, *, with_steps: bool = True
+) -> dict[str, Any]:
+    """Return an execution with its steps, or without, as of ``now``."""
     until = execution.ended_at or now
     fields = execution.fields
     return {
@@ -50,7 +57,9 @@ def execution_view(execution: Execution, now: datetime, switches: Switches) -> d
         "workflow_name": execution.workflow_name,
         "scene_id": fields.get("scene_id") or "",
         "scene_name": fields.get("scene_name") or "",
-        "steps_execution": [step_view(execution, step, now, switches) for step in execution.steps],
+        "steps_execution": [step_view(execution, step, now, switches) for step in execution.steps]
+        if with_steps
+        else None,
         "sub_graphs": copy.deepcopy(fields.get("sub_graphs") or []),
         "events": [
             f"{event_time(at)} step {name} change status from {before} to {after}"

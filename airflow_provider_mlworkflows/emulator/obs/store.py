@@ -188,7 +188,7 @@ class Obs(Catalogue):
 
     def is_listed(self, execution: Execution) -> bool:
         """Whether lists show an execution yet."""
-        return self._visibility.is_listed(execution.started_at, execution.clock.now())
+        return self._visibility.is_listed(execution.started_at, execution.clock)
 
     def _begin(
         self, graph: Graph, bucket: str, key: str, inputs: Mapping[str, Any] | None, event: str | None

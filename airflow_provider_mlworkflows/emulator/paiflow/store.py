@@ -266,7 +266,7 @@ class PaiFlow:
 
     def is_listed(self, run: PipelineRun) -> bool:
         """Whether lists show a run."""
-        return not run.is_deleted and self._visibility.is_listed(run.created_at, run.clock.now())
+        return not run.is_deleted and self._visibility.is_listed(run.created_at, run.clock)
 
     def _create_run(
         self, manifest: Manifest, fields: dict[str, Any], user_id: str, pipeline: Pipeline | None

@@ -128,4 +128,4 @@ class Services:
 
     def is_listed(self, service: Service) -> bool:
         """Whether lists show a service yet."""
-        return self._visibility.is_listed(service.published_at, service.clock.now())
+        return self._visibility.is_listed(service.published_at, service.clock)
