@@ -215,7 +215,7 @@ def stopped_in_the_console_on_worker(deployment: Deployment) -> Row:
 def marked_failed_during_the_start_call(deployment: Deployment) -> Row:
     """Marked failed while the start has not been answered yet."""
     with deployment.airflow.api.writing:
-        row, worker = _begin_with_a_slow_start(deployment)
+        row, worker = deployment.begin_with_a_slow_start()
         row.mark("failed")
         # What the worker's supervisor does once it hears of the mark, which may be later than the answer.
         row.airflow.send_signal(worker, signal.SIGTERM)
@@ -226,7 +226,7 @@ def marked_failed_during_the_start_call(deployment: Deployment) -> Row:
 @kill_row(task="success", run="succeeded", retries=1)
 def redeployed_during_the_start_call(deployment: Deployment) -> Row:
     """Worker told to end while the start has not been answered yet."""
-    row, worker = _begin_with_a_slow_start(deployment)
+    row, worker = deployment.begin_with_a_slow_start()
     row.airflow.send_signal(worker, signal.SIGTERM)
     assert "run_id" not in row.airflow.api.xcoms(row.at), row.log
     row.wait_for_attempt(2)
@@ -351,17 +351,6 @@ def key_expires_while_deferred(deployment: Deployment) -> Row:
     row.finish()
     row.wait_for_end()
     return row
-
-
-def _begin_with_a_slow_start(deployment: Deployment) -> tuple[Row, int]:
-    """Begin a row whose start has taken effect and is not answered yet; returns it and its worker."""
-    workflow = deployment.prepare()
-    deployment.slow_down_start(workflow)
-    row = deployment.begin("kill_modelarts_worker", workflow, published=False)
-    row.wait_for_task("running")
-    worker = row.airflow.worker_of(row.at)
-    row.airflow.api.wait_for("the start", lambda: row.runs or None, 60)
-    return row, worker
 
 
 def _mark_dag_run_failed(row: Row) -> None:

@@ -89,10 +89,17 @@ class Deployment:
             row.wait_for_start()
         return row
 
-    def slow_down_start(self, workflow: str) -> None:
-        """Let the next start of a workflow of ModelArts take effect at once, and be answered later."""
+    def begin_with_a_slow_start(self, workflow: str = "", *, run_id: str | None = None) -> tuple[Row, int]:
+        """Begin a row on ModelArts whose start has taken effect and is not answered yet; returns it and its worker."""
+        workflow = workflow or self.prepare()
+        before = len(self.services["modelarts"].under_test.runs(workflow))
         path = rf"^POST .*/workflows/{workflow}/executions$"
         self.emulator.faults.add(FaultRule(path=path, when="after", action="delay", delay=DELAY))
+        row = self.begin("kill_modelarts_worker", workflow, run_id=run_id, published=False)
+        row.wait_for_task("running")
+        worker = self.airflow.worker_of(row.at)
+        self.airflow.api.wait_for("the start", lambda: row.runs[before:] or None, 60)
+        return row, worker
 
     def begin_mapped(self, dag_id: str, count: int) -> Sequence[Row]:
         """Begin a row with a mapped task: one row for each of its instances."""

@@ -110,6 +110,11 @@ class Search:
     searched: Counter[str] = field(default_factory=Counter)
     hits: list[tuple[str, str]] = field(default_factory=list)
 
+    def home(self, home: Path) -> None:
+        """Search all files of an Airflow on SQLite, and its database."""
+        self.files(home)
+        self.database(f"sqlite:///{home}/airflow.db")
+
     def files(self, home: Path) -> None:
         """Search all files but the database."""
         for path in sorted(home.rglob("*")):

@@ -113,6 +113,5 @@ def test_search_can_fail(
 
 def _searched(home: Path, secrets: Secrets) -> Search:
     search = Search(secrets, FERNET_KEY)
-    search.files(home)
-    search.database(f"sqlite:///{home}/airflow.db")
+    search.home(home)
     return search

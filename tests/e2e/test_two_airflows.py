@@ -76,10 +76,8 @@ def test_each_finds_its_own_start_after_its_worker_was_killed(twins: Twins) -> N
 
 def test_neither_tells_a_secret(twins: Twins, secrets: Secrets) -> None:
     for deployment in twins:
-        home = deployment.airflow.home
         search = Search(secrets, FERNET_KEY)
-        search.files(home)
-        search.database(f"sqlite:///{home}/airflow.db")
+        search.home(deployment.airflow.home)
         assert search.searched["task logs"]
         assert not search.hits
 
@@ -99,12 +97,7 @@ def _begin(twins: Twins, service: str) -> tuple[Row, Row]:
 
 def _lose_worker_in_start(deployment: Deployment, workflow: str) -> Row:
     """Let a task start a run, and kill its worker before it is told which."""
-    before = len(deployment.services["modelarts"].under_test.runs(workflow))
-    deployment.slow_down_start(workflow)
-    row = deployment.begin("kill_modelarts_worker", workflow, run_id=RUN_ID, published=False)
-    row.wait_for_task("running")
-    worker = row.airflow.worker_of(row.at)
-    row.airflow.api.wait_for("the start", lambda: row.runs[before:] or None, 60)
+    row, worker = deployment.begin_with_a_slow_start(workflow, run_id=RUN_ID)
     row.airflow.send_signal(worker, signal.SIGKILL)
     return row
 
