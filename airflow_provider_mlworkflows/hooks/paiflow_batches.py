@@ -74,8 +74,8 @@ class BatchReader:
         """For each ref its run without steps, or the error that concerns it (ListPipelineRunsStatus).
 
         A chunk that is refused is halved. If both halves are answered it was too large, and so are all later ones;
-        otherwise it is halved until the run is found that it is refused for. What is absent from the answer, or can
-        only be read by itself, is (GetPipelineRun).
+        otherwise it is halved until the run is found that it is refused for. A chunk that may not be read is read one
+        by one. What is absent from the answer, or not to be read with others, is read by itself (GetPipelineRun).
         """
         readings, _ = yield from self._together([ref for ref in refs if ref.run_id not in self._alone])
         unread = [ref for ref in refs if ref not in readings]
@@ -103,15 +103,23 @@ class BatchReader:
 
     def _after_refusal(self, chunk: Sequence[RunRef], error: MLWorkflowsError) -> Steps[dict[RunRef, Reading]]:
         if isinstance(error, PermissionDeniedError):
-            if not self._told_of_denial:
-                log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
-            self._told_of_denial = True
-            return (yield from self._one_by_one(chunk))
+            return (yield from self._without_permission(chunk, error))
         if not isinstance(error, BadRequestError | NotFoundError):
             return dict.fromkeys(chunk, error)
         if len(chunk) > 1:
             return (yield from self._in_halves(chunk, error))
         return (yield from self._apart(chunk[0], error))
+
+    def _without_permission(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
+        """Read the runs of a chunk that may not be read; those that may not be by themselves either are left out."""
+        readings = yield from self._one_by_one(chunk)
+        denied = {ref.run_id for ref, reading in readings.items() if isinstance(reading, PermissionDeniedError)}
+        if denied and len(denied) < len(chunk):
+            self._alone |= denied
+        elif not self._told_of_denial:
+            log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
+            self._told_of_denial = True
+        return readings
 
     def _in_halves(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
         half = (len(chunk) + 1) // 2

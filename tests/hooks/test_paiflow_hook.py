@@ -20,6 +20,7 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     InvalidInputError,
     NotFoundError,
+    PermissionDeniedError,
     ServerError,
     ThrottledError,
     TransportError,
@@ -203,8 +204,10 @@ class Statuses:
     def __call__(self, request: WireRequest) -> WireReply:
         if request.headers["x-acs-action"] == "GetPipelineRun":
             run_id = request.url.rpartition("/")[2]
-            known = run_id not in (self.bad, *self.missing[1:]) or (run_id == self.bad and self.known_alone)
-            return json_reply(shown("Running", PipelineRunId=run_id)) if known else refused("RunNotFound", 404)
+            if run_id == self.bad and not self.known_alone:
+                return self.bad_error
+            missing = run_id in self.missing[1:]
+            return refused("RunNotFound", 404) if missing else json_reply(shown("Running", PipelineRunId=run_id))
         wanted = json.loads(request.content)["PipelineRuns"]
         self.sizes.append(len(wanted))
         if len(wanted) > self.limit:
@@ -349,6 +352,19 @@ class TestGetRuns:
         readings = bench.hook.get_runs(runs(3))
         assert all(isinstance(reading, Run) for reading in readings.values())
         assert len(bench.wire.sent) == 4
+
+    def test_without_permission_for_one_the_others_are_still_read_together(self) -> None:
+        service = Statuses(bad="flow-17", bad_error=refused("NoPermission", 403))
+        bench = Bench(service, chunk_size=50)
+        bench.hook.get_runs(runs(50))
+        before = len(bench.wire.sent)
+
+        readings = bench.hook.get_runs(runs(50))
+
+        denied = [ref for ref, reading in readings.items() if isinstance(reading, PermissionDeniedError)]
+        assert denied == [RunRef("", "flow-17")]
+        assert sum(isinstance(reading, Run) for reading in readings.values()) == 49
+        assert bench.wire.operations()[before:] == ["ListPipelineRunsStatus", "GetPipelineRun"]
 
     def test_the_trouble_of_a_chunk_is_that_of_its_runs_only(self) -> None:
         broken = refused("InternalError", 500)
