@@ -94,10 +94,14 @@ class FileText:
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Generic[T]):
-    """Effect: the value of a cell, found out by ``flow`` if nobody has yet."""
+    """Effect: the value of a cell, found out by ``flow`` if nobody has yet.
+
+    :param meanwhile: what will do while somebody else is finding it out; None to wait for that.
+    """
 
     cell: Cell[T]
     flow: Callable[[], Exchange[T]]
+    meanwhile: T | None = None
 
 
 Effect = WireRequest | Through | Pause | FileText | Lookup[Any]
@@ -282,6 +286,16 @@ class Client:
             raise pause.failure
         log.warning("%s; trying again in %.1f s.", pause.story, pause.seconds)
 
+    def _found_out(self, cell: Cell[T], flow: Callable[[], Exchange[T]]) -> Exchange[T | None]:
+        """The value of a cell whose lock is held; a failure to find it out is remembered."""
+        if cell.known(self.clock.time()) is None:
+            try:
+                cell.value = yield from flow()
+            except MLWorkflowsError as error:
+                cell.failed(error, self.clock.time())
+                raise
+        return cell.value
+
     def _perform(self, effect: Effect) -> Any:
         match effect:
             case WireRequest():
@@ -294,15 +308,13 @@ class Client:
                 self._begin(effect)
                 self.clock.sleep(seconds)
                 return None
-            case Lookup(cell, flow):
-                with cell.lock:
-                    if cell.known(self.clock.time()) is None:
-                        try:
-                            cell.value = drive(flow(), self._perform)
-                        except MLWorkflowsError as error:
-                            cell.failed(error, self.clock.time())
-                            raise
-                return cell.value
+            case Lookup(cell, flow, meanwhile):
+                if not cell.lock.acquire(blocking=meanwhile is None):
+                    return meanwhile
+                try:
+                    return drive(self._found_out(cell, flow), self._perform)
+                finally:
+                    cell.lock.release()
 
     async def _aperform(self, effect: Effect) -> Any:
         match effect:
@@ -316,15 +328,11 @@ class Client:
                 self._begin(effect)
                 await self.clock.asleep(seconds)
                 return None
-            case Lookup(cell, flow):
+            case Lookup(cell, flow, meanwhile):
+                if meanwhile is not None and cell.loop_lock.locked():
+                    return meanwhile
                 async with cell.loop_lock:
-                    if cell.known(self.clock.time()) is None:
-                        try:
-                            cell.value = await adrive(flow(), self._aperform)
-                        except MLWorkflowsError as error:
-                            cell.failed(error, self.clock.time())
-                            raise
-                return cell.value
+                    return await adrive(self._found_out(cell, flow), self._aperform)
 
 
 def exchange(

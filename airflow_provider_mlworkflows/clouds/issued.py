@@ -186,14 +186,18 @@ class Renewable(Generic[C]):
         self._refusals = 0
 
     def current(self) -> Exchange[C]:
-        """The credentials, renewed first if they end soon. If that fails they are used as long as they are good.
+        """The credentials, renewed first if they end soon.
+
+        If that fails, or somebody else is just doing it, they are used as long as they are good.
 
         :raises MLWorkflowsError: if there are none, or they have ended and cannot be renewed.
         """
         cell, known = self._cell, self._cell.value
         if known is not None and known.renew_at <= self._clock.time():
             cell = self._replaced(cell, spare=known)
-        return (yield from self._value(cell))
+        spare = self._spare
+        is_good = spare is not None and spare.ends_at > self._clock.time()
+        return (yield from self._value(cell, meanwhile=spare if is_good else None))
 
     def another(self, refused: object) -> Exchange[C | None]:
         """New credentials in place of refused ones; None if these have only just been issued, or are issued again."""
@@ -205,8 +209,8 @@ class Renewable(Generic[C]):
         credentials = yield from self._value(cell)
         return None if credentials == refused else credentials
 
-    def _value(self, cell: Cell[Issued[C]]) -> Exchange[C]:
-        known: Issued[C] = cell.value or (yield Lookup(cell, self._issued_or_spare))
+    def _value(self, cell: Cell[Issued[C]], *, meanwhile: Issued[C] | None = None) -> Exchange[C]:
+        known: Issued[C] = cell.value or (yield Lookup(cell, self._issued_or_spare, meanwhile))
         return known.credentials
 
     def _replaced(self, cell: Cell[Issued[C]], *, spare: Issued[C] | None) -> Cell[Issued[C]]:

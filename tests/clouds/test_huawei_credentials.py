@@ -203,11 +203,11 @@ class _CountingLock:
         self._arrived = arrived
         self._lock = threading.Lock()
 
-    def __enter__(self) -> None:
+    def acquire(self, *, blocking: bool) -> bool:
         self._arrived.release()
-        self._lock.acquire()
+        return self._lock.acquire(blocking)
 
-    def __exit__(self, *_: object) -> None:
+    def release(self) -> None:
         self._lock.release()
 
 

@@ -278,6 +278,43 @@ class TestCrowd:
         assert await self._all(clock, office) == [1] * 1000
         assert office.asked == 2
 
+    async def test_whoever_comes_while_they_are_renewed_uses_what_is_still_good(self, clock: FakeClock) -> None:
+        office = _Office(clock)
+        await self._all(clock, office)
+        clock.now += HOUR - 800
+        assert await self._all(clock, office) == [2] + [1] * 999
+        assert office.asked == 2
+
+    async def test_those_who_are_refused_meanwhile_wait_for_the_new_ones(self, clock: FakeClock) -> None:
+        office = _Office(clock)
+        await self._all(clock, office)
+        clock.now += HOUR - 800
+        client = _client(clock)
+
+        def use(credentials: int) -> Exchange[int]:
+            yield from ()
+            if credentials == 1:
+                raise AuthenticationError("it has been withdrawn")
+            return credentials
+
+        flows = [used(office.renewable, use) for _ in range(4)]
+        assert await asyncio.gather(*(adrive(flow, client._aperform) for flow in flows)) == [2] * 4
+        assert office.asked == 2
+
+    def test_nor_does_a_thread_wait(self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        office, run = _Office(clock), _runner(clock, blocking=True)
+        run(office.renewable.current())
+        clock.now += HOUR - 800
+        meanwhile, answer = [], office.answer
+
+        def visited() -> WireReply:
+            meanwhile.append(run(office.renewable.current()))
+            return answer()
+
+        monkeypatch.setattr(office, "answer", visited)
+        assert run(office.renewable.current()) == 2
+        assert meanwhile == [1]
+
 
 class _Overtaken:
     """A lock; before the first who comes for it has it, somebody else comes and goes."""
