@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
-from airflow_provider_mlworkflows.exceptions import InvalidInputError
+from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError
 
 MOST_CANDIDATES = 10
 """Steps that the error about an ambiguous name tells of."""
@@ -84,10 +84,12 @@ class NewLog:
     """Log lines of a run's steps that were not known before.
 
     ``lines`` are pairs of step name and line, ``cursor`` is how many lines of each step are known now, by step id.
+    ``missed`` is what has kept others from being read.
     """
 
     lines: tuple[tuple[str, str], ...]
     cursor: Mapping[str, int]
+    missed: MLWorkflowsError | None = None
 
 
 @dataclass(frozen=True, slots=True)

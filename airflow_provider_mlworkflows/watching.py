@@ -244,13 +244,16 @@ class RunWatch:
     def show_log(self, new: NewLog) -> None:
         """Put a run's new log lines into the task's log."""
         self.memory.cursor.update(new.cursor)
-        self._forget("log")
         for name, line in new.lines:
             self.log.info("[%s] %s", name, line)
+        if new.missed is None:
+            self._forget("log")
+        else:
+            self.miss_log(new.missed)
 
     def miss_log(self, error: MLWorkflowsError) -> None:
         """Note that a run's log cannot be read; the run itself is not affected."""
-        self._note("log", "The steps' logs cannot be shown for now. %s", error)
+        self._note("log", "Log lines of the steps cannot be shown for now. %s", error)
 
     def see_error(self, error: MLWorkflowsError, now: float) -> Verdict | None:
         """Judge a read that failed; None to try again at the next poll."""

@@ -18,9 +18,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
     INITIAL_STATUS,
     METRIC_TYPES,
     START_GATE,
-    failed_leaves,
     is_suspended,
-    leaves,
     outputs_by_step,
     run_of,
     run_state,
@@ -34,27 +32,22 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
-    ServerError,
-    UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks import alibaba
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
 from airflow_provider_mlworkflows.hooks.paiflow_batches import BatchReader, checked_chunk_size
+from airflow_provider_mlworkflows.hooks.paiflow_logs import UNTOLD, LogReader
 from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import NodeOutput, PipelineRun
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
     from airflow_provider_mlworkflows.clouds.client import Client
 
-LOG_LINES = 50
 CONSOLE = "https://pai.console.aliyun.com/"
 SOURCE_TYPE = "SDK"
-_UNTOLD = (BadRequestError, NotFoundError, PermissionDeniedError, ServerError, UnexpectedReplyError)
-"""What comes of asking for something that the service will not or cannot tell."""
 
 
 class PaiFlowHook(PaiFlowApi, RunHook):
@@ -96,12 +89,16 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         self.region = region
         self.workspace_id = workspace_id
         self.chunk_size = checked_chunk_size(chunk_size)
-        self._read_logs: set[tuple[str, datetime | None, int, bool]] = set()
 
     @cached_property
     def reader(self) -> BatchReader:
         """Reads statuses in chunks."""
         return BatchReader(self, self.chunk_size, self.clock, self._run_url)
+
+    @cached_property
+    def log_reader(self) -> LogReader:
+        """Reads the nodes' logs."""
+        return LogReader(self)
 
     def client_for(self, fields: ConnectionFields) -> Client:
         """Make the client for PAIFlow in the connection's region.
@@ -158,7 +155,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         """All that a run has put out. It is what it is without them, so it is only noted if they cannot be told."""
         try:
             return (yield from self.iter_pipeline_run_node_outputs.steps(run.pipeline_run_id, run.node_id))
-        except _UNTOLD as error:
+        except UNTOLD as error:
             self.log.warning("The outputs of run %s cannot be read. %s", run.pipeline_run_id, error)
             return []
 
@@ -319,46 +316,12 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     @operation
     def get_failure_log(self, run: Run) -> Steps[str]:
         """The last 50 log lines of each node that failed by itself (ListPipelineRunNodeLogs)."""
-        parts = []
-        for step in failed_leaves(run.steps):
-            try:
-                newest = yield from self.list_pipeline_run_node_logs.steps(
-                    run.ref.run_id, step.id, offset=0, page_size=LOG_LINES, reverse=True
-                )
-            except NotFoundError:
-                continue  # it failed before it had written any
-            lines = [line.rstrip() for line in reversed(newest.logs[:LOG_LINES])]
-            if lines:
-                parts.append("\n".join((f"Last log lines of step {step.name}:", *lines)))
-        return "\n".join(parts)
+        return (yield from self.log_reader.last_lines(run))
 
     @operation
     def get_new_log(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
-        """The lines that the nodes of a run have logged since (ListPipelineRunNodeLogs), node after node.
-
-        A node that is over is left out once nothing new has come from it, but for a last look after the run: lines
-        may show late.
-        """
-        known = dict(cursor)
-        lines: list[tuple[str, str]] = []
-        for step in leaves(run.steps):
-            offset = known.get(step.id, 0)
-            # Watchers of one run share a hook, and each may have got to another line.
-            end = (step.id, step.updated_at, offset, run.state.is_terminal)
-            if step.started_at is None or end in self._read_logs:
-                continue
-            fresh = yield from self._log_since(run.ref, step, offset)
-            lines += [(step.name, line.rstrip()) for line in fresh]
-            known[step.id] = offset + len(fresh)
-            if not fresh and step.state.is_terminal:
-                self._read_logs.add(end)
-        return NewLog(tuple(lines), known)
-
-    def _log_since(self, ref: RunRef, step: Step, offset: int) -> Steps[list[str]]:
-        try:
-            return (yield from self.iter_pipeline_run_node_logs.steps(ref.run_id, step.id, offset=offset))
-        except NotFoundError:
-            return []  # it has not written any yet
+        """The lines that the nodes of a run have logged since (ListPipelineRunNodeLogs), node after node."""
+        return (yield from self.log_reader.new_lines(run, cursor))
 
     @operation
     def get_metrics(self, run: Run) -> Steps[Mapping[str, Any]]:

@@ -17,6 +17,7 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    ThrottledError,
 )
 from airflow_provider_mlworkflows.runs import Run, RunRef
 
@@ -116,7 +117,7 @@ class BatchReader:
         denied = {ref.run_id for ref, reading in readings.items() if isinstance(reading, PermissionDeniedError)}
         if denied and len(denied) < len(chunk):
             self._alone |= denied
-        elif not self._told_of_denial:
+        elif not denied and not self._told_of_denial:
             log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
             self._told_of_denial = True
         return readings
@@ -148,18 +149,17 @@ class BatchReader:
         answer = yield from next(self.api.list_pipeline_runs_status.steps(run_ids=run_ids)).read_as(RunGlances)
         found = {glance.pipeline_run_id: glance for glance in answer.pipeline_runs or ()}
         readings: dict[RunRef, Reading] = {}
+        untold: list[RunRef] = []
         for ref in refs:
             glance = found.get(ref.run_id)
-            if glance is None:
-                readings[ref] = yield from self._brief(ref)
+            # A glance does not tell how long a run has been waiting for its start.
+            if glance is None or (is_initialized(glance.status or "") and ref.run_id not in self._created):
+                untold.append(ref)
             elif glance.is_deleted:
                 readings[ref] = NotFoundError(f"PAIFlow says that run {ref.run_id} has been deleted.", status=200)
-            elif is_initialized(glance.status or "") and ref.run_id not in self._created:
-                # A glance does not tell how long a run has been waiting for its start.
-                readings[ref] = yield from self._brief(ref)
             else:
                 readings[ref] = self._seen(ref, glance)
-        return readings
+        return readings | (yield from self._one_by_one(untold))
 
     def _seen(self, ref: RunRef, glance: RunGlance) -> Run:
         if not is_initialized(glance.status or ""):
@@ -168,9 +168,13 @@ class BatchReader:
         return glance_of(glance, ref=ref, url=url, now=self._clock.time(), created=self._created.get(ref.run_id))
 
     def _one_by_one(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
+        """Readings of refs (GetPipelineRun); who is refused or throttled once is not asked on behalf of the others."""
         readings: dict[RunRef, Reading] = {}
+        hopeless: MLWorkflowsError | None = None
         for ref in refs:
-            readings[ref] = yield from self._brief(ref)
+            reading = readings[ref] = hopeless or (yield from self._brief(ref))
+            if isinstance(reading, AuthenticationError | ThrottledError):
+                hopeless = reading
         return readings
 
     def _brief(self, ref: RunRef) -> Steps[Reading]:

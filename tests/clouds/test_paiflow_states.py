@@ -244,3 +244,18 @@ def test_outputs_are_filed_under_their_steps() -> None:
     assert found["train"]["model"] == {"type": "Model", "value": {"location": {"bucket": "b"}}, "metadata": {}}
     assert [found["train"][name]["value"] for name in ("part", "part[1]")] == ["x", "y"]
     assert found["gone"]["auc"]["value"] == 0.9
+
+
+@pytest.mark.parametrize("order", [(2, 1, 0), (1, 2, 0), (0, 1, 2)])
+def test_parts_of_an_output_are_numbered_in_whatever_order_they_come(order: tuple[int, ...]) -> None:
+    parts = [
+        {"Name": "m", "NodeId": "n", "ExpandedArtifactIndex": each, "Info": {"value": str(each)}} for each in order
+    ]
+    (found,) = outputs_by_step([NodeOutput.model_validate(each) for each in parts], ()).values()
+    assert {name: each["value"] for name, each in found.items()} == {"m": 0, "m[1]": 1, "m[2]": 2}
+
+
+def test_outputs_of_one_name_are_all_kept() -> None:
+    same = [{"Name": "m", "NodeId": "n", "Info": {"value": str(number)}} for number in range(3)]
+    (found,) = outputs_by_step([NodeOutput.model_validate(each) for each in same], ()).values()
+    assert [each["value"] for each in found.values()] == [0, 1, 2]

@@ -16,6 +16,7 @@ from airflow_provider_mlworkflows.clouds.client import Client, Patience
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
+    ApiError,
     AuthenticationError,
     BadRequestError,
     InvalidInputError,
@@ -366,6 +367,17 @@ class TestGetRuns:
         assert sum(isinstance(reading, Run) for reading in readings.values()) == 49
         assert bench.wire.operations()[before:] == ["ListPipelineRunsStatus", "GetPipelineRun"]
 
+    @pytest.mark.parametrize("refusal", [refused("InvalidAccessKeyId.Inactive", 403), refused("Throttling", 429)])
+    @pytest.mark.parametrize("together", [refused("NoPermission", 403), json_reply({"PipelineRuns": []})])
+    def test_what_concerns_all_is_heard_once_by_those_who_are_read_one_by_one(
+        self, refusal: WireReply, together: WireReply
+    ) -> None:
+        bench = Bench({"ListPipelineRunsStatus": together, "GetPipelineRun": refusal})
+        readings = bench.hook.get_runs(runs(50))
+        assert len(readings) == 50
+        assert not [reading for reading in readings.values() if isinstance(reading, Run)]
+        assert bench.wire.operations() == ["ListPipelineRunsStatus", "GetPipelineRun"]
+
     def test_the_trouble_of_a_chunk_is_that_of_its_runs_only(self) -> None:
         broken = refused("InternalError", 500)
         good = {"PipelineRuns": [{"PipelineRunId": f"flow-{i}", "Status": "Running"} for i in (2, 3)]}
@@ -475,6 +487,24 @@ class TestActions:
         assert bench.hook.checked_arguments(pipeline_id=PIPELINE, parameters={"a": 1})
 
 
+class Logs:
+    """Nodes with a line each, or with a refusal."""
+
+    def __init__(self, **refusals: WireReply) -> None:
+        self.refusals = refusals
+
+    def __call__(self, request: WireRequest) -> WireReply:
+        node_id = request.url.partition("/nodes/")[2].partition("/")[0]
+        is_first = "Offset=0&" in request.url
+        return self.refusals.get(node_id) or json_reply({"Logs": [f"line of {node_id}"] if is_first else []})
+
+
+def three_nodes(state: RunState) -> Run:
+    noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    steps = tuple(Step(name, name, state, state.value, started_at=noon) for name in "abc")
+    return Run(REF, state, state.value, steps=steps)
+
+
 class TestWhatRunsLeaveBehind:
     FAILED = Run(
         REF,
@@ -548,6 +578,30 @@ class TestWhatRunsLeaveBehind:
         step = Step("n1", "a", RunState.ACTIVE, "Running", started_at=datetime(2026, 1, 15, 12, tzinfo=UTC))
         bench = Bench({"ListPipelineRunNodeLogs": refused("NodeNotFound", 404)})
         assert bench.hook.get_new_log(Run(REF, RunState.ACTIVE, "Running", steps=(step,)), {}).lines == ()
+
+    @pytest.mark.parametrize(
+        "refusal", [refused("NoPermission", 403), refused("InvalidParameter"), refused("InternalError", 500)]
+    )
+    def test_a_node_whose_log_cannot_be_read_does_not_hide_the_others(self, refusal: WireReply) -> None:
+        bench = Bench(Logs(b=refusal))
+
+        new = bench.hook.get_new_log(three_nodes(RunState.ACTIVE), {})
+
+        assert new.lines == (("a", "line of a"), ("c", "line of c"))
+        assert new.cursor == {"a": 1, "c": 1}
+        assert isinstance(new.missed, ApiError)
+        log = bench.hook.get_failure_log(three_nodes(RunState.FAILED))
+        assert "line of a" in log
+        assert "line of c" in log
+
+    def test_of_a_service_that_throttles_no_more_logs_are_asked_for(self) -> None:
+        bench = Bench(Logs(b=refused("Throttling.User", 429)))
+
+        new = bench.hook.get_new_log(three_nodes(RunState.ACTIVE), {})
+
+        assert new.lines == (("a", "line of a"),)
+        assert isinstance(new.missed, ThrottledError)
+        assert not [request for request in bench.wire.sent if "/nodes/c/" in request.url]
 
     def test_metrics(self) -> None:
         outputs = [

@@ -266,6 +266,11 @@ class NodeSpec(Reply):
     with_sequence: Any = None
     parallelism: Whole = None
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the children are rounds of a loop."""
+        return any(each not in (None, "") for each in (self.with_items, self.with_param, self.with_sequence))
+
 
 class Node(Reply):
     """A node of a run, with as many layers of children as were asked for."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DEEPEST = 99999
 TREE_DEPTH = 10
 """Layers asked for at once; deeper ones are asked for where there are any."""
+BEYOND_THE_END = 10**9
+"""Lines that no log has."""
 COMPOSITE_TYPES = frozenset({"dag", "loop"})
 PATH_SEPARATOR = "/"
 
@@ -127,7 +129,7 @@ def iter_pipeline_run_nodes(
 
 
 def _descendants(parent: Node, place: str) -> Iterator[PlacedNode]:
-    in_loop = parent.metadata.node_type.lower() == "loop"
+    in_loop = parent.metadata.node_type.lower() == "loop" or parent.spec.is_repeated
     rounds: Counter[str] = Counter()
     for child in parent.spec.pipelines:
         name = child.metadata.name or child.metadata.node_id
@@ -242,12 +244,17 @@ def list_pipeline_run_node_logs(
 def log_pages(run_id: str, node_id: str, *, offset: int, **filters: Any) -> Generator[Any, Any, None]:
     """The pages of a log from a line on, up to where it ends now."""
     previous: list[str] = []
+    heeds_offset = False
     while True:
         page = yield _logs(run_id, node_id, offset=offset, page_size=PAGE_SIZE, **filters)
-        # A log may repeat itself; a service that takes no notice of the offset always does.
-        stuck = page.logs == previous and offset >= (page.total_count or 0)
-        if not page.logs or stuck:
+        if not page.logs:
             return
+        if page.logs == previous and not heeds_offset:
+            # A log may repeat itself; a service that takes no notice of the offset always does.
+            beyond = yield _logs(run_id, node_id, offset=offset + BEYOND_THE_END, page_size=1, **filters)
+            if beyond.logs:
+                return
+            heeds_offset = True
         yield page.logs
         offset += len(page.logs)
         previous = page.logs

@@ -173,11 +173,12 @@ def outputs_by_step(outputs: Iterable[NodeOutput], steps: Iterable[Step]) -> dic
     """Outputs as ``{step: {output: {"type", "value", "metadata"}}}``; each part of a spread output by its index."""
     names = {step.id: step.name for step in steps}
     found: dict[str, dict[str, Any]] = {}
-    for output in outputs:
+    for output in sorted(outputs, key=lambda each: each.expanded_artifact_index or 0):
         of_step = found.setdefault(names.get(output.node_id, output.node_id), {})
-        name = output.name or output.id
-        if name in of_step:
-            name = f"{name}[{output.expanded_artifact_index or len(of_step)}]"
+        name = own = output.name or output.id
+        number = output.expanded_artifact_index or 0
+        while name in of_step:
+            name, number = f"{own}[{number}]", number + 1
         of_step[name] = {"type": output.type, "value": output.info.value, "metadata": output.info.metadata}
     return found
 

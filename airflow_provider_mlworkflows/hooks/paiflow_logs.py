@@ -1,0 +1,95 @@
+"""What the nodes of PAIFlow runs have logged."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import failed_leaves, leaves
+from airflow_provider_mlworkflows.exceptions import (
+    BadRequestError,
+    MLWorkflowsError,
+    NotFoundError,
+    PermissionDeniedError,
+    ServerError,
+    UnexpectedReplyError,
+)
+from airflow_provider_mlworkflows.runs import NewLog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
+    from airflow_provider_mlworkflows.clouds.operation import Steps
+    from airflow_provider_mlworkflows.runs import Run, RunRef, Step
+
+log = logging.getLogger(__name__)
+
+LOG_LINES = 50
+UNTOLD = (BadRequestError, NotFoundError, PermissionDeniedError, ServerError, UnexpectedReplyError)
+"""What comes of asking for something that the service will not or cannot tell. Others may be told all the same."""
+
+
+class LogReader:
+    """Reads the logs of runs' nodes (ListPipelineRunNodeLogs).
+
+    :param api: sends the requests.
+    """
+
+    def __init__(self, api: PaiFlowApi) -> None:
+        self.api = api
+        self._read: set[tuple[str, datetime | None, int, bool]] = set()
+
+    def last_lines(self, run: Run) -> Steps[str]:
+        """The last 50 lines of each node that failed by itself, as far as they can be read."""
+        parts = []
+        for step in failed_leaves(run.steps):
+            try:
+                newest = yield from self.api.list_pipeline_run_node_logs.steps(
+                    run.ref.run_id, step.id, offset=0, page_size=LOG_LINES, reverse=True
+                )
+            except NotFoundError:
+                continue  # it failed before it had written any
+            except UNTOLD as error:
+                log.warning("The log of step %s could not be read: %s", step.name, error)
+                continue
+            lines = [line.rstrip() for line in reversed(newest.logs[:LOG_LINES])]
+            if lines:
+                parts.append("\n".join((f"Last log lines of step {step.name}:", *lines)))
+        return "\n".join(parts)
+
+    def new_lines(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
+        """The lines after a cursor, node after node, as far as they can be read.
+
+        A node that is over is left out once nothing new has come from it, but for a last look after the run: lines
+        may show late.
+        """
+        known = dict(cursor)
+        lines: list[tuple[str, str]] = []
+        missed: MLWorkflowsError | None = None
+        for step in leaves(run.steps):
+            offset = known.get(step.id, 0)
+            # Watchers of one run share a reader, and each may have got to another line.
+            end = (step.id, step.updated_at, offset, run.state.is_terminal)
+            if step.started_at is None or end in self._read:
+                continue
+            try:
+                fresh = yield from self._since(run.ref, step, offset)
+            except UNTOLD as error:
+                missed = error
+                continue
+            except MLWorkflowsError as error:
+                missed = error
+                break  # the other nodes would fare no better
+            lines += [(step.name, line.rstrip()) for line in fresh]
+            known[step.id] = offset + len(fresh)
+            if not fresh and step.state.is_terminal:
+                self._read.add(end)
+        return NewLog(tuple(lines), known, missed)
+
+    def _since(self, ref: RunRef, step: Step, offset: int) -> Steps[list[str]]:
+        try:
+            return (yield from self.api.iter_pipeline_run_node_logs.steps(ref.run_id, step.id, offset=offset))
+        except NotFoundError:
+            return []  # it has not written any yet
