@@ -93,7 +93,8 @@ class Request(Generic[T]):
         given = asked if self.body is None else self.body
         supplied = _supplied(self.account_fields, account_params, given)
         for name in self.required:
-            if name not in given and name not in supplied:
+            value = given.get(name, supplied.get(name))
+            if value is None or not str(value).strip():
                 raise InvalidInputError(f"{self.operation} needs {name}: give it in the call or in the connection.")
         if self.body is None:
             return replace(self, query=(*self.query, *supplied.items()))

@@ -80,6 +80,9 @@ class TestManifest:
                 manifest(step("data-source"), step("b", arguments={"p": "{{pipelines.data_source.outputs.x}}"})),
                 "refers to the step 'data_source', which the pipeline does not have. It has data-source, b",
             ),
+            (manifest(step("a", dependencies=["a"])), "depend on each other: a -> a"),
+            (manifest(step("a", dependencies=["b"]), step("b", dependencies=["a"])), "depend on each other"),
+            (manifest(step("a", dependencies=["ghost"], pipelines=[step("x")])), "refers to the step 'ghost'"),
             (manifest(step("a", arguments={"p": "{{inputs.parameters.tabel}}"})), "'tabel', which is not among"),
             (manifest(step("a", arguments={"p": {1, 2}})), "no text, number"),
             (manifest(step("a", arguments={"p": float("nan")})), "nan"),
@@ -90,6 +93,10 @@ class TestManifest:
         with pytest.raises(InvalidInputError) as caught:
             manifest_text(given)
         assert words in str(caught.value)
+
+    def test_steps_without_a_name_may_be_of_one_component(self) -> None:
+        nameless = {"apiVersion": "core/v1", "metadata": {"provider": "p", "identifier": "cp", "version": "v1"}}
+        manifest_text(manifest(nameless, nameless))
 
     def test_references_within_a_pipeline_of_a_pipeline_are_its_own(self) -> None:
         inner = step(
@@ -128,7 +135,8 @@ class TestParameters:
         ("kind", "value"),
         [
             ("Int", "x"), ("Int", "1.5"), ("Int", True), ("Int", 1.0), ("Double", "nan"), ("Double", True),
-            ("Bool", "yes"), ("Bool", 1), ("Map", "[1]"), ("Map", "x"), ("Array", {"a": 1}), ("String", ["x"]),
+            ("Bool", "yes"), ("Bool", 1), ("Map", "[1]"), ("Map", '{"a": NaN}'), ("Map", "x"), ("Array", {"a": 1}),
+            ("String", ["x"]),
         ],
     )  # fmt: skip
     def test_that_do_not_fit_are_refused(self, kind: str, value: Any) -> None:

@@ -184,6 +184,8 @@ class TestCreate:
         assert filled.body["WorkspaceId"] == "8"
         with pytest.raises(InvalidInputError, match="WorkspaceId"):
             request.filled({})
+        with pytest.raises(InvalidInputError, match="WorkspaceId"):
+            self.request(pipeline_id="pipeline-1", workspace_id=" ").filled({"workspace_id": "8"})
 
     def test_a_workspace_of_the_call_wins(self) -> None:
         filled = self.request(pipeline_id="p", workspace_id="9").filled({"workspace_id": "8"})
@@ -311,11 +313,14 @@ class TestLogs:
         assert [sent(request)["Offset"] for request in api.requests] == ["7", "8"]
 
     def test_lines_that_repeat_themselves_are_all_shown(self) -> None:
-        api = RecordingPaiFlow(*({"Logs": ["same"], "TotalCount": 3} for _ in range(3)), {"Logs": []})
+        page: dict[str, Any] = {"Logs": ["same"], "TotalCount": 1}
+        none: dict[str, Any] = {"Logs": []}
+        api = RecordingPaiFlow(page, page, none, page, none)
         assert list(api.iter_pipeline_run_node_logs(RUN, NODE)) == ["same"] * 3
+        assert [sent(request)["Offset"] for request in api.requests] == ["0", "1", str(10**9 + 1), "2", "3"]
 
     def test_a_service_that_takes_no_notice_of_the_offset_is_left(self) -> None:
-        api = RecordingPaiFlow(*({"Logs": ["a", "b"], "TotalCount": 2} for _ in range(2)))
+        api = RecordingPaiFlow(*({"Logs": ["a", "b"], "TotalCount": 5000} for _ in range(3)))
         assert list(api.iter_pipeline_run_node_logs(RUN, NODE)) == ["a", "b"]
 
 
@@ -342,6 +347,12 @@ class TestTree:
         two = node("loop", "Running", node("train"), node("train", id="n2"), node("other"), kind="Loop")
         assert self.paths(node(RUN, "Running", one)) == ["loop", "loop/train"]
         assert self.paths(node(RUN, "Running", two)) == ["loop", "loop/train", "loop/train[1]", "loop/other"]
+
+    @pytest.mark.parametrize("repeats", [{"WithItems": [1, 2]}, {"WithParam": "{{x}}"}, {"WithSequence": {"end": 2}}])
+    def test_a_loop_may_be_called_a_dag(self, repeats: dict[str, Any]) -> None:
+        loop = node("loop", "Running", node("train", "Failed"), node("train", id="n2"), kind="Dag")
+        loop["Spec"] |= repeats
+        assert self.paths(node(RUN, "Running", loop)) == ["loop", "loop/train", "loop/train[1]"]
 
     def test_a_part_that_has_not_begun_cannot_be_opened(self) -> None:
         assert self.paths(node(RUN, "Running", node("later", "", kind="Dag", id=""))) == ["later"]

@@ -230,17 +230,26 @@ def _as_int(value: object) -> int:
 
 
 def _as_map(value: object) -> Mapping[str, Any]:
-    data = json.loads(value) if isinstance(value, str) else value
+    data = _decoded(value)
     if isinstance(data, Mapping):
         return data
     raise ValueError
 
 
 def _as_array(value: object) -> Sequence[Any]:
-    data = json.loads(value) if isinstance(value, str) else value
+    data = _decoded(value)
     if isinstance(data, list):
         return data
     raise ValueError
+
+
+def _decoded(value: object) -> object:
+    """What JSON text says, without the numbers that JSON does not have; anything else as it is."""
+    return json.loads(value, parse_constant=_refused) if isinstance(value, str) else value
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is no JSON")
 
 
 _READERS: Mapping[str, Callable[[object], object]] = {

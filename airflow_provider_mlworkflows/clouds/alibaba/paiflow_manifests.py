@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_yaml import parsed, plain, rendered
@@ -103,8 +104,9 @@ def _check_spec(document: Mapping[str, Any], where: str) -> None:
         raise InvalidInputError(f"The spec.pipelines of {where} should be a list of steps, each of them a mapping.")
     _check_inputs(spec, where)
     names = [_name_of(step) for step in steps]
-    for name in names:
-        if names.count(name) > 1:
+    given = [name for name, step in zip(names, steps, strict=True) if _is_named(step)]
+    for name in given:
+        if given.count(name) > 1:
             raise InvalidInputError(f"The manifest has several steps {name!r} in {where}.")
     inputs = _inputs_of(document)
     for name, step in zip(names, steps, strict=True):
@@ -112,6 +114,16 @@ def _check_spec(document: Mapping[str, Any], where: str) -> None:
         _check_references(name, own, names, inputs, where)
         if own.get("pipelines"):
             _check_spec(step, f"step {name!r}")
+    _check_order(names, steps, where)
+
+
+def _check_order(names: Sequence[str], steps: Sequence[Mapping[str, Any]], where: str) -> None:
+    specs = [_mapping(step.get("spec")) for step in steps]
+    after = {name: spec.get("dependencies") or [] for name, spec in zip(names, specs, strict=True)}
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        raise InvalidInputError(f"Steps of {where} depend on each other: {' -> '.join(error.args[1])}.") from None
 
 
 def _check_inputs(spec: Mapping[str, Any], where: str) -> None:
@@ -133,9 +145,11 @@ def _check_references(
     if not isinstance(dependencies, list):
         raise InvalidInputError(f"The dependencies of step {name!r} should be a list of steps, not {dependencies!r}.")
     wanted = [str(each) for each in dependencies]
-    wanted += [found for text in texts for found in _STEP_REFERENCE.findall(text)]
+    if "pipelines" not in spec:
+        # Otherwise these may be steps within the step.
+        wanted += [found for text in texts for found in _STEP_REFERENCE.findall(text)]
     for step in wanted:
-        if step not in names and "pipelines" not in spec:
+        if step not in names:
             raise InvalidInputError(
                 f"Step {name!r} of the manifest refers to the step {step!r}, which {where} does not have. "
                 f"It has {', '.join(names)}."
@@ -165,6 +179,12 @@ def _texts(value: object) -> Iterator[str]:
 def _name_of(document: Mapping[str, Any]) -> str:
     metadata = _mapping(document.get("metadata"))
     return str(metadata.get("name") or metadata.get("guid") or metadata.get("identifier") or "")
+
+
+def _is_named(step: Mapping[str, Any]) -> bool:
+    """Whether a step has a name of its own; the service makes up the others."""
+    metadata = _mapping(step.get("metadata"))
+    return bool(metadata.get("name") or metadata.get("guid"))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
