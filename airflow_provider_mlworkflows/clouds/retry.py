@@ -21,11 +21,11 @@ LONGEST_PAUSE = 60.0
 def may_repeat(error: MLWorkflowsError, *, safe_to_repeat: bool) -> bool:
     """Whether sending the request again can neither do harm nor be pointless.
 
-    A write goes out again only if the first one surely had no effect: it never left, or it was answered with
-    HTTP 429, which gateways do before they pass a request on.
+    A write goes out again only if the first one surely had no effect: it never left, or it was turned away as one too
+    many, with a 4xx status, which gateways do before they pass a request on.
     """
     if isinstance(error, ThrottledError):
-        return safe_to_repeat or error.status == HTTPStatus.TOO_MANY_REQUESTS
+        return safe_to_repeat or HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     if isinstance(error, TransportError):
         return safe_to_repeat or not error.may_have_taken_effect
     return safe_to_repeat and isinstance(error, ServerError)

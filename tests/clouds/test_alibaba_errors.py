@@ -133,7 +133,7 @@ def test_numbers_for_codes_go_by_what_is_known_then_by_the_status(
         ("MissingSecurityToken", "security_token"),
         ("InvalidProtocol.NeedSsl", "https only"),
         ("InvalidApi.NotFound", "region and endpoint"),
-        ("Throttling.User", "Poll less often"),
+        ("Throttling.User", "Ask less often"),
         ("NoPermission", "RAM permissions"),
         *((code, "region, workspace and account") for code in MISSING),
         ("100600017", "role in the workspace"),

@@ -63,7 +63,7 @@ _ADVICE: Mapping[type[ApiError], str] = {
     NotFoundError: "Check the id, and that the connection's region, workspace and account are the ones it belongs to.",
     AuthenticationError: "Check the connection's access key, secret key and token.",
     PermissionDeniedError: "Check the RAM permissions of the connection's user and its role in the workspace.",
-    ThrottledError: "Poll less often, or ask for a higher quota.",
+    ThrottledError: "Ask less often, or for a higher quota.",
     ServerError: "The service failed; try again later, and give its support the request id.",
     UnexpectedReplyError: "Check that the endpoint is the service itself and not a proxy's page.",
 }
