@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.clock import BellRungError
+from airflow_provider_mlworkflows.clock import Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 KILL_REQUEST_TIMEOUT = 3.0
 """Seconds for one request of a worker that has five before it is ended by force."""
-KILL_SECOND_ATTEMPT = 1.0
-"""Seconds within which that request must have failed to be sent again."""
+KILL_LAST_ATTEMPT = 1.0
+"""Seconds within which it must have failed to be sent again."""
+KILL_PAUSES = (0.2, 0.5)
+"""Seconds between these attempts."""
 SETTLE_SECONDS = 120.0
 """How long a run may still show its old state after an action."""
 STOP_SECONDS = 60.0
@@ -140,10 +142,10 @@ class RunHandler:
             return True
 
     def stop_quickly(self, ref: RunRef, why: str) -> None:
-        """Ask for a run to be stopped, twice at most, as a task does that has only seconds left."""
+        """Ask for a run to be stopped, three times at most, as a task does that has only seconds left."""
         operator = self._operator
-        ask_again_until = operator.clock.time() + KILL_SECOND_ATTEMPT
-        while True:
+        ask_again_until = operator.clock.time() + KILL_LAST_ATTEMPT
+        for pause in (*KILL_PAUSES, None):
             try:
                 hook = operator.service.hook(
                     operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
@@ -151,8 +153,8 @@ class RunHandler:
                 # A run that does not show its last action yet may look over and be alive.
                 self._tell_stopped(ref, why, hook.stop_run(ref, force=operator.unsettled))
             except MLWorkflowsError as error:
-                if is_transient(error) and operator.clock.time() < ask_again_until:
-                    ask_again_until = 0.0
+                if pause is not None and is_transient(error) and operator.clock.time() < ask_again_until:
+                    operator.clock.sleep(pause, Bell())  # not the operator's, which has rung
                     continue
                 self._tell_unstopped(ref, why, error)
             return

@@ -13,7 +13,12 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError, StopImpossibleError
+from airflow_provider_mlworkflows.exceptions import (
+    InvalidInputError,
+    MLWorkflowsError,
+    StopImpossibleError,
+    is_transient,
+)
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
@@ -28,6 +33,8 @@ RUN_ID_KEY = "run_id"
 KILL_SECONDS = 25.0
 """Airflow gives ``on_kill`` 30 seconds by default."""
 ASK_AGAIN_SECONDS = 2.0
+STOP_ATTEMPTS = 10
+"""More than there is time for, if a service only says that it fails."""
 MESSAGE_LENGTH = 1000
 """Characters of JSON, in which one letter may take twelve."""
 
@@ -178,12 +185,20 @@ class RunTrigger(BaseTrigger):
             self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
             return
         hook = self.service.hook(self.service.scope_of(self), clock=self.clock)
-        try:
-            stopped = await hook.stop_run.aio(self.ref)
-        except StopImpossibleError as fact:
-            self.log.warning("The task was ended from outside. %s", fact)
-            return
-        self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
+        for attempt in range(1, STOP_ATTEMPTS + 1):
+            try:
+                stopped = await hook.stop_run.aio(self.ref)
+            except StopImpossibleError as fact:
+                self.log.warning("The task was ended from outside. %s", fact)
+                return
+            except MLWorkflowsError as error:
+                if attempt == STOP_ATTEMPTS or not is_transient(error):
+                    raise
+                self.log.warning("Run %s could not be stopped yet; trying again. %s", self.ref, error)
+                await self.clock.asleep(ASK_AGAIN_SECONDS)
+            else:
+                self.log.info("Run %s %s.", self.ref, "is being stopped" if stopped else "was over already")
+                return
 
     async def _is_taken_up_for_sure(self) -> bool:
         """`_is_taken_up`, asked again while Airflow does not answer: guessing wrong costs a run or leaks one."""

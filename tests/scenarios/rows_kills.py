@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
@@ -15,6 +15,8 @@ from tests.scenarios.service import Counts
 from tests.scenarios.table import operator_row
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.harness.execution_api import ApiCall
     from tests.scenarios.stage import Stage
 
@@ -42,6 +44,33 @@ def marked_failed_when_an_answer_comes_in_pieces(stage: Stage) -> None:
     stage.attempt(stage.starter(retries=1))
     assert stage.airflow.state == "failed"
     assert stage.counts == Counts(starts=1, stops=1)
+
+
+def _with_a_stop_that(name: str, **fault: Any) -> Callable[[Stage], None]:
+    def row(stage: Stage) -> None:
+        stage.plan(*chain(("train", endless())))
+        stage.service.fault("stop", **fault)
+        stage.at(100, lambda: stage.mark("failed"))
+        stage.attempt(stage.starter(retries=1))
+        assert stage.airflow.state == "failed"
+        assert stage.counts.starts == 1
+        assert stage.counts.stops == 1
+        assert stage.counts.idle_stops <= 2  # those that went wrong
+
+    row.__name__ = f"marked_failed_with_a_stop_that_{name}"
+    return row
+
+
+STOP_FAULTS: dict[str, dict[str, Any]] = {
+    "fails_once": {"status": 503},
+    "fails_twice": {"status": 503, "times": 2},
+    "is_reset_before_its_effect": {"action": "reset"},
+    "is_reset_after_its_effect": {"action": "reset", "when": "after"},
+    "fails_after_its_effect": {"status": 503, "when": "after"},
+    "is_throttled": {"status": 429},
+}
+for _name, _fault in STOP_FAULTS.items():
+    operator_row("stop", differs=(*_QUIET, "counts"))(_with_a_stop_that(_name, **_fault))
 
 
 @operator_row("stop", differs=_QUIET)

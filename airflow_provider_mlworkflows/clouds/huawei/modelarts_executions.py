@@ -327,6 +327,7 @@ def act_on_execution(
         Execution,
         path_params=ids(workflow_id=workflow_id, execution_id=execution_id),
         body=fields,
+        safe_to_repeat=action == "stop",
     )
 
 
