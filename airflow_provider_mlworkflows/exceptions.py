@@ -170,7 +170,7 @@ class RunWaitingError(RunError):
 
 
 class RunInterruptedError(RunError):
-    """The worker is shutting down while the run goes on; the next attempt takes it up again."""
+    """The worker is shutting down while the run goes on, or may; the next attempt takes it up again."""
 
 
 class RunNotFoundError(RunError):

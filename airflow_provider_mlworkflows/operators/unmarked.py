@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.choices import ON_UNCERTAIN, checked_choice
-from airflow_provider_mlworkflows.exceptions import StartUncertainError
+from airflow_provider_mlworkflows.exceptions import RunInterruptedError, StartUncertainError
 from airflow_provider_mlworkflows.operators.starting import StartOperator
 
 if TYPE_CHECKING:
@@ -62,15 +62,16 @@ class UnmarkedStartOperator(StartOperator):
         """Look for the run by its marker, or for the only run that can be the one.
 
         :raises StartUncertainError: if there is none or more than one, and ``on_uncertain="fail"``.
+        :raises RunInterruptedError: if the worker shuts down before that can be seen; the next attempt looks again.
         """
         if self.leaves_marker:
             return super().look_for_started(record)
         # Waited out: the run that is visible at once may be somebody else's, and ours the one that is not yet.
         self.clock.sleep(max(0.0, self.visible_at(record) - self.clock.time()), self.bell)
         if self.bell.rung:
-            raise StartUncertainError(
-                "The task was told to end before it could be seen which run its unanswered start has created. Look "
-                f"for a new run of {record.workflow_id} in the console."
+            raise RunInterruptedError(
+                "The task was told to end before it could be seen which run its unanswered start has created. The next "
+                f"attempt looks again; if there is none, look for a new run of {record.workflow_id} in the console."
             )
         candidates = self._candidates(record)
         if len(candidates) == 1:

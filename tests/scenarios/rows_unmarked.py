@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.exceptions import StartUncertainError, TransportError
+from airflow_provider_mlworkflows.exceptions import RunInterruptedError, StartUncertainError, TransportError
+from airflow_provider_mlworkflows.policies import MLWorkflowsRetryPolicy
 from tests.scenarios.plan import chain, completes
 from tests.scenarios.rows_attempts import lose_worker
 from tests.scenarios.service import Counts
@@ -78,4 +79,16 @@ def unmarked_lost_worker_between_start_and_record(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
     assert stage.attempt(operator).state == "success"
     assert "no other can be the one" in stage.logs[-1]
+    assert stage.counts == Counts(starts=1)
+
+
+@operator_row("no marker", profiles=("usual", "late"))
+def redeployed_while_a_lost_start_is_looked_for(stage: Stage) -> None:
+    stage.plan(*chain(("train", completes(600))))
+    stage.service.fault("start", when="after", action="reset")
+    operator = stage.starter(retries=1, retry_policy=MLWorkflowsRetryPolicy())
+    stage.at(6, stage.shut_down)
+    assert stage.attempt(operator).state == "up_for_retry"
+    assert isinstance(stage.result.error, RunInterruptedError)
+    assert stage.attempt(operator).state == "success"
     assert stage.counts == Counts(starts=1)
