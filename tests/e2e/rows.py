@@ -12,6 +12,8 @@ import httpx
 from tests.harness.rest_client import FINISHED, TaskAddress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.e2e.services import RowService
     from tests.harness.standalone import StandaloneAirflow
 
@@ -41,6 +43,29 @@ class Outcome:
     retries: int
     task: str | None
     run: str
+
+
+def races(output: str, at: TaskAddress, logs: Iterable[str]) -> int:
+    """How many attempts of a task Airflow has lost to its race at deferral.
+
+    A trigger that fires before the scheduler has heard of the worker's end makes it take the task, by then queued
+    again or on the next worker, for lost. It says the same of a worker that was killed, but such an attempt has not
+    been deferred.
+
+    Args:
+        output: What Airflow has printed.
+        at: The task.
+        logs: Of its attempts; looked at only if Airflow has lost one.
+    """
+    mapped = "" if at.map_index < 0 else f"map_index={at.map_index} "
+    lost = (
+        line
+        for line in output.splitlines()
+        if "but the task instance's state attribute is" in line
+        and f"{at.dag_id}.{at.task_id} {at.run_id} {mapped}[" in line
+    )
+    noticed = sum("finished with state success" in line and bool(_GOES_ON.search(line)) for line in lost)
+    return noticed and min(noticed, sum(_DEFERRED in log for log in logs))
 
 
 @dataclass
@@ -162,21 +187,8 @@ class Row:
 
     @property
     def raced(self) -> int:
-        """How many attempts Airflow has lost to its race at deferral.
-
-        A trigger that fires before the scheduler has heard of the worker's end makes it take the task, by then
-        queued again or on the next worker, for lost. It says the same of a worker that was killed, but such an
-        attempt has not been deferred.
-        """
-        mapped = "" if self.at.map_index < 0 else f"map_index={self.at.map_index} "
-        lost = (
-            line
-            for line in self.airflow.output.splitlines()
-            if "but the task instance's state attribute is" in line
-            and f"{self.at.dag_id}.{self.at.task_id} {self.at.run_id} {mapped}[" in line
-        )
-        noticed = sum("finished with state success" in line and bool(_GOES_ON.search(line)) for line in lost)
-        return noticed and min(noticed, sum(_DEFERRED in log for log in self._attempt_logs))
+        """How many attempts Airflow has lost to its race at deferral."""
+        return races(self.airflow.output, self.at, self._attempt_logs)
 
     def outcome(self) -> Outcome:
         """What has come of the row by now."""

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from airflow_provider_mlworkflows.emulator.credentials import AccessKey, Credentials
 from airflow_provider_mlworkflows.emulator.gateway import Gateway
 
 if TYPE_CHECKING:
@@ -81,16 +82,22 @@ def _shows(secret: str, text: str) -> bool:
 
 @contextmanager
 def overheard(secrets: Secrets) -> Iterator[None]:
-    """Let an emulator that starts in the block tell the secrets of all requests to it."""
-    serve = Gateway.__call__
+    """Let an emulator that starts in the block tell the secrets of all requests to it, and of all keys it issues."""
+    serve, issue = Gateway.__call__, Credentials.add_access_key
 
     async def listen(gateway: Gateway, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             secrets.overhear(scope["headers"])
         await serve(gateway, scope, receive, send)
 
+    def note(credentials: Credentials, *args: Any, **kwargs: Any) -> AccessKey:
+        key = issue(credentials, *args, **kwargs)
+        secrets.add("secret key", key.sk)
+        return key
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Gateway, "__call__", listen)
+        patch.setattr(Credentials, "add_access_key", note)
         yield
 
 

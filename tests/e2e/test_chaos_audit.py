@@ -35,7 +35,7 @@ class ToldWorld(World):
         return self._fates[run_id]
 
     def counts(self, planned: PlannedRun, workflow: str) -> Counts:
-        return Counts(starts=self._starts, stops=self._order.count("stop"))
+        return Counts(self._starts, stops=self._order.count("stop"), repairs=self._order.count("repair"))
 
     def order(self, planned: PlannedRun, workflow: str) -> list[CallKind]:
         return self._order
@@ -89,6 +89,8 @@ def test_what_is_right_is_clean(world: World, tale: Tale) -> None:
         ("wrong verdict", ToldWorld(["stopped"], ["start", "stop"]), _tale(PLANNED, "failed")),
         ("wrong verdict", ToldWorld(["stopped"], ["start", "stop"]), _tale(MARKED, "success")),
         ("wrong verdict", ToldWorld([], []), _tale(PLANNED, "failed")),
+        ("wrong verdict", ToldWorld(["succeeded"], ["start", "repair"]), _tale(PLANNED, "success")),
+        ("unplanned", ToldWorld(["succeeded"], ["start"]), _tale(PLANNED, "success", tries=2)),
     ],
 )
 def test_what_is_wrong_is_found(kind: str, world: World, tale: Tale) -> None:
@@ -97,8 +99,10 @@ def test_what_is_wrong_is_found(kind: str, world: World, tale: Tale) -> None:
     assert kind in {line.partition(":")[0] for line in findings.story.splitlines()}
 
 
-def test_unplanned_retries_are_told() -> None:
-    assert audit(ToldWorld(["succeeded"], ["start"]), [_tale(PLANNED, "success", tries=2)]).unplanned_retries
+def test_retries_that_airflow_causes_are_allowed_for() -> None:
+    tale = _tale(PLANNED, "success", tries=2)
+    tale.races = 1
+    assert audit(ToldWorld(["succeeded"], ["start"]), [tale]).is_clean
 
 
 def test_a_seed_draws_the_same_again_and_leaves_nothing_out() -> None:

@@ -55,7 +55,6 @@ def refused(deployment: Deployment, secrets: Secrets) -> list[str]:
     secrets.add("secret key", WRONG_SECRET)
     withdrawn = deployment.emulator.credentials.add_access_key()
     deployment.emulator.credentials.remove(withdrawn)
-    secrets.add("secret key", withdrawn.sk)
     deployment.set_key("huawei_wrong_secret", key.ak, WRONG_SECRET, key.security_token)
     deployment.set_key("huawei_withdrawn", withdrawn.ak, withdrawn.sk, None)
     logs = []

@@ -13,7 +13,8 @@ from urllib.parse import quote
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.e2e.secrets_search import Search, Secrets
+from airflow_provider_mlworkflows.emulator import Emulator
+from tests.e2e.secrets_search import Search, Secrets, overheard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +103,11 @@ def test_headers_tell_keys_and_signatures(header: str, key: str) -> None:
     secrets.overhear([(b"Authorization", header.encode()), (b"X-Security-Token", b"the-token"), (b"Host", b"here")])
     assert secrets.signatures == {SIGNATURE}
     assert secrets.fixed == {"access key": {key}, "token": {"the-token"}}
+
+
+def test_keys_that_an_emulator_issues_are_heard_of() -> None:
+    secrets = Secrets()
+    with overheard(secrets):
+        emulator = Emulator()
+        key = emulator.credentials.add_temporary_key("airflow", emulator.clock.now())
+    assert secrets.found_in(f"secret: {key.sk}") == {"secret key"}

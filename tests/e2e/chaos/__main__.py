@@ -32,7 +32,7 @@ def main() -> int:
         raise
     finally:
         airflow.stop()
-    print(report.figures, *report.findings.unplanned_retries, sep="\n")
+    print(report.figures)
     if not report.findings.is_clean:
         print(report.findings.story)
     return 0 if report.findings.is_clean else 1

@@ -26,8 +26,8 @@ class Findings:
         wrong_verdicts: Tasks that ended in another way than their run, or than was planned.
         starts, stops, idle_stops, repairs: Calls in the journal that took effect, or did not.
         retries: Attempts beyond the first ones and those that clears began.
-        unplanned_retries: Tasks with more of them than planned faults, failures and kills explain. Airflow lets a
-            task fail now and then whose trigger fires before it is said to be deferred.
+        unplanned_retries: Tasks with more of them than planned faults, failures and kills, and Airflow's race at
+            deferral, explain.
     """
 
     duplicates: list[str] = field(default_factory=list)
@@ -43,13 +43,21 @@ class Findings:
     @property
     def is_clean(self) -> bool:
         """Whether nothing went wrong."""
-        return not (self.duplicates or self.orphans or self.wrong_verdicts)
+        return not any(found for _, found in self._kinds)
 
     @property
     def story(self) -> str:
         """What went wrong, a line each."""
-        kinds = (("duplicate", self.duplicates), ("orphan", self.orphans), ("wrong verdict", self.wrong_verdicts))
-        return "\n".join(f"{kind}: {each}" for kind, found in kinds for each in found)
+        return "\n".join(f"{kind}: {each}" for kind, found in self._kinds for each in found)
+
+    @property
+    def _kinds(self) -> Sequence[tuple[str, list[str]]]:
+        return (
+            ("duplicate", self.duplicates),
+            ("orphan", self.orphans),
+            ("wrong verdict", self.wrong_verdicts),
+            ("unplanned", self.unplanned_retries),
+        )
 
 
 def going_on(world: World, tales: Sequence[Tale]) -> list[str]:
@@ -76,7 +84,7 @@ def audit(world: World, tales: Sequence[Tale]) -> Findings:
         findings.repairs += counts.repairs
         retries = tale.tries - 1 - len(tale.runs_before_clears)
         findings.retries += retries
-        if (unplanned := retries - _planned_retries(tale)) > 0:
+        if (unplanned := retries - _planned_retries(tale) - tale.races) > 0:
             findings.unplanned_retries.append(f"{unplanned} of {retries} retries of {tale.planned}")
     return findings
 
@@ -105,6 +113,8 @@ def _wrong_verdicts(world: World, tale: Tale) -> list[str]:
         wrong.append(f"{tale.state} instead of {planned.expected_state}, runs {fates}: {planned}")
     if len(runs) != planned.expected_runs:
         wrong.append(f"{len(runs)} runs instead of {planned.expected_runs}: {planned}")
+    if planned.outcome not in (Outcome.FAILS, Outcome.RECOVERS) and world.counts(planned, tale.workflow).repairs:
+        wrong.append(f"a run that had not failed was repaired: {planned}")
     if planned.deed is Deed.NOTHING and (stops := world.counts(planned, tale.workflow).stops):
         wrong.append(f"{stops} stops that nobody asked for: {planned}")
     return wrong

@@ -19,6 +19,7 @@ import psutil
 
 from tests.e2e.chaos.plan import MARKS, Deed
 from tests.e2e.chaos.world import SPEED
+from tests.e2e.rows import races
 from tests.harness.rest_client import FINISHED, StateNeverReachedError, TaskAddress
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Tale:
         kills: How often its worker was killed.
         state: In which state it ended.
         tries: How many attempts it took.
+        races: How many of them Airflow has lost to its race at deferral.
     """
 
     planned: PlannedRun
@@ -58,6 +60,7 @@ class Tale:
     kills: int = 0
     state: str = ""
     tries: int = 0
+    races: int = 0
 
 
 class Shift:
@@ -111,6 +114,7 @@ class Driver:
         self._world = world
         self._board = board
         self._ended = threading.Semaphore(0)
+        self._is_given_up = False
 
     def play(self, plan: ChaosPlan) -> list[Tale]:
         """Play all of it, many tasks at once; returns what happened to each."""
@@ -121,9 +125,22 @@ class Driver:
             # What fails first is told, and not what comes of it.
             for done in wait(works, return_when=FIRST_EXCEPTION).done:
                 if done.exception() is not None:
+                    self._give_up(len(plan.runs))
                     pool.shutdown(wait=False, cancel_futures=True)
                     done.result()
-        return [each.result() for each in playing]
+        tales = [each.result() for each in playing]
+        for tale in tales:
+            tale.races = races(self._airflow.output, tale.at, self._logs(tale))
+        return tales
+
+    def _give_up(self, runs: int) -> None:
+        """Let nobody wait for the end of runs that are not played any more."""
+        self._is_given_up = True
+        self._ended.release(runs)
+
+    def _logs(self, tale: Tale) -> Iterator[str]:
+        for number in range(1, tale.tries + 1):
+            yield str(self._told(f"{_path(tale.at)}/logs/{number}", full_content=True))
 
     def _restart_triggerers(self, plan: ChaosPlan) -> None:
         ended = 0
@@ -131,6 +148,8 @@ class Driver:
             while ended < after:
                 self._ended.acquire()
                 ended += 1
+            if self._is_given_up:
+                return
             self._restart_triggerer()
 
     def _restart_triggerer(self) -> None:
@@ -208,13 +227,18 @@ class Driver:
         """Mark the task as a person does, at a moment when Airflow tells somebody about it."""
         self._wait_until_published(tale)
         if tale.planned.mode == "sync":
-            self._airflow.api.mark(tale.at, MARKS[tale.planned.deed])
+            # The worker has two seconds to ask Airflow why it is to end: nothing else may keep that from answering.
+            with self._airflow.api.writing:
+                self._mark_and_see_stopped(tale)
             return
         with self.shift.relied_on():
             self._wait_until_watched(tale)
-            self._airflow.api.mark(tale.at, MARKS[tale.planned.deed])
-            if self._world.stops(tale.planned):
-                self._wait("a stop by the triggerer", lambda: self._is_stopped(tale))
+            self._mark_and_see_stopped(tale)
+
+    def _mark_and_see_stopped(self, tale: Tale) -> None:
+        self._airflow.api.mark(tale.at, MARKS[tale.planned.deed])
+        if self._world.stops(tale.planned):
+            self._wait(f"a stop of {tale.at}", lambda: self._is_stopped(tale))
 
     def _is_stopped(self, tale: Tale) -> bool:
         return self._world.counts(tale.planned, tale.workflow).stops > 0
@@ -233,30 +257,35 @@ class Driver:
         if tale.planned.mode == "deferrable":
             self._wait_until_deferred(tale)
             return
-        path = f"/dags/{tale.at.dag_id}/dagRuns/{tale.at.run_id}/taskInstances/{tale.at.task_id}/xcomEntries/run_id"
+        path = f"{_path(tale.at)}/xcomEntries/run_id"
 
         def is_published() -> bool:
-            try:
-                value = self._airflow.api.call("GET", path, params={"deserialize": False, "stringify": False})["value"]
-            except httpx.HTTPStatusError as error:
-                if error.response.status_code == httpx.codes.NOT_FOUND or error.response.is_server_error:
-                    return False
-                raise
-            return bool(value == self._world.runs(tale.planned, tale.workflow)[-1])
+            reply = self._told(path, deserialize=False, stringify=False)
+            return bool(reply.get("value") == self._world.runs(tale.planned, tale.workflow)[-1])
 
         self._wait(f"a published run of {tale.at}", is_published, ASK_INTERVAL)
 
     def _wait_until_watched(self, tale: Tale) -> None:
         """Wait until a triggerer of this shift has the task: before that, Airflow calls nobody when it is killed."""
         self._wait_until_deferred(tale)
-        path = f"/dags/{tale.at.dag_id}/dagRuns/{tale.at.run_id}/taskInstances/{tale.at.task_id}/logs"
 
         def is_watched() -> bool:
             number = self._board.shown(tale.at)["try_number"]
-            reply = self._airflow.api.call("GET", f"{path}/{number}", params={"full_content": True})
-            return any(_begins_watch(line, self.shift.since) for line in reply["content"])
+            reply = self._told(f"{_path(tale.at)}/logs/{number}", full_content=True)
+            return any(_begins_watch(line, self.shift.since) for line in reply.get("content", ()))
 
         self._wait(f"a trigger for {tale.at}", is_watched, ASK_INTERVAL)
+
+    def _told(self, path: str, **params: bool) -> Any:
+        """What Airflow says; nothing while it does not, or does not know."""
+        try:
+            return self._airflow.api.call("GET", path, params=params)
+        except httpx.TransportError:
+            return {}
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND or error.response.is_server_error:
+                return {}
+            raise
 
     def _wait_until_deferred(self, tale: Tale) -> None:
         self._board.wait(tale.at, "deferral", lambda shown: shown["state"] == "deferred", PATIENCE)
@@ -267,6 +296,10 @@ class Driver:
             if time.monotonic() > give_up:
                 raise StateNeverReachedError(f"{what}: not within {PATIENCE} s")
             time.sleep(interval)
+
+
+def _path(at: TaskAddress) -> str:
+    return f"/dags/{at.dag_id}/dagRuns/{at.run_id}/taskInstances/{at.task_id}"
 
 
 def _outermost(process: psutil.Process) -> psutil.Process:
