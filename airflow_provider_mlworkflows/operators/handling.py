@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_mlworkflows.clock import Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
@@ -18,6 +18,8 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.operators.base import RunOperator
+
+T = TypeVar("T")
 
 KILL_REQUEST_TIMEOUT = 3.0
 """Seconds for one request of a worker that has five before it is ended by force."""
@@ -168,6 +170,22 @@ class RunHandler:
     def _tell_stopped(self, ref: RunRef, why: str, stopped: bool) -> None:
         story = "is being stopped" if stopped else "was over already"
         self._operator.log.info("%s; run %s %s.", why, ref, story)
+
+    def looked(self, look: Callable[[], T], until: float) -> T:
+        """What a look at the service comes to; one that fails just now is taken again.
+
+        :param until: when to give up, in seconds since the epoch.
+        :raises MLWorkflowsError: if it fails in another way, or still then.
+        """
+        operator = self._operator
+        while True:
+            try:
+                return look()
+            except MLWorkflowsError as error:
+                if not is_transient(error) or operator.bell.rung or operator.clock.time() >= until:
+                    raise
+                operator.log.warning("Looking again. %s", error)
+                operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
 
     def read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
         """The run once it shows something, or as it is after so many seconds. Reads that fail just now are repeated."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlworkflows.clouds.client import DEFAULT_ATTEMPTS
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 from tests.scenarios.plan import chain, completes
 from tests.scenarios.service import Counts
@@ -99,4 +100,17 @@ def refused_start(stage: Stage) -> None:
     assert stage.clock.time() == began
     assert stage.airflow.state_store == {}
     assert stage.attempt(operator).state == "success"
+    assert stage.counts == Counts(starts=1)
+
+
+@operator_row(profiles=("late",))
+def lost_start_looked_for_while_lists_fail(stage: Stage) -> None:
+    def trouble() -> None:
+        stage.service.fault("read", status=503, times=DEFAULT_ATTEMPTS + 1)
+
+    stage.plan(*chain(("train", completes(300))))
+    stage.service.fault("start", when="after", action="reset")
+    stage.at(1, trouble)
+    assert stage.attempt(stage.starter()).state == "success"
+    assert "Looking again." in stage.log
     assert stage.counts == Counts(starts=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 
 from tests.harness.environment import prepare_environment
 
@@ -20,18 +21,23 @@ def main() -> int:
     # Airflow reads its settings when it is first imported.
     prepare_environment()
     from tests.e2e.chaos.run import DAG_FILE, run_chaos
+    from tests.harness.postgres import PostgresServer, find_binaries
     from tests.harness.rest_client import StateNeverReachedError
     from tests.harness.standalone import StandaloneAirflow
 
-    airflow = StandaloneAirflow([DAG_FILE], config={"core.parallelism": "8"})
-    try:
-        airflow.start()
-        report = run_chaos(airflow, runs=options.runs, seed=options.seed)
-    except StateNeverReachedError:
-        print(airflow.output[-OUTPUT:])
-        raise
-    finally:
-        airflow.stop()
+    with ExitStack() as stack:
+        config = {"core.parallelism": "8"}
+        if (binaries := find_binaries()) is not None:
+            # An Airflow with much to do ends by itself when it finds SQLite locked.
+            config["database.sql_alchemy_conn"] = stack.enter_context(PostgresServer(binaries)).url
+        airflow = StandaloneAirflow([DAG_FILE], config=config)
+        stack.callback(airflow.stop)
+        try:
+            airflow.start()
+            report = run_chaos(airflow, runs=options.runs, seed=options.seed)
+        except StateNeverReachedError:
+            print(airflow.output[-OUTPUT:])
+            raise
     print(report.figures)
     if not report.findings.is_clean:
         print(report.findings.story)

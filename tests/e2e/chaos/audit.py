@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.e2e.chaos.driver import Tale
     from tests.e2e.chaos.world import World
 
+LOG_END = 1500
+"""Characters of a log that are shown where nobody knows why it ended."""
+
 
 @dataclass
 class Findings:
@@ -85,7 +88,8 @@ def audit(world: World, tales: Sequence[Tale]) -> Findings:
         retries = tale.tries - 1 - len(tale.runs_before_clears)
         findings.retries += retries
         if (unplanned := retries - _planned_retries(tale) - tale.races) > 0:
-            findings.unplanned_retries.append(f"{unplanned} of {retries} retries of {tale.planned}")
+            ends = "".join(f"\n  an attempt ended with: {log[-LOG_END:]}" for log in tale.logs[:-1])
+            findings.unplanned_retries.append(f"{unplanned} of {retries} retries of {tale.planned}{ends}")
     return findings
 
 

@@ -50,6 +50,7 @@ class Tale:
         kills: How often its worker was killed.
         state: In which state it ended.
         tries: How many attempts it took.
+        logs: Those of all attempts, if there are several.
         races: How many of them Airflow has lost to its race at deferral.
     """
 
@@ -60,6 +61,7 @@ class Tale:
     kills: int = 0
     state: str = ""
     tries: int = 0
+    logs: list[str] = field(default_factory=list)
     races: int = 0
 
 
@@ -130,7 +132,9 @@ class Driver:
                     done.result()
         tales = [each.result() for each in playing]
         for tale in tales:
-            tale.races = races(self._airflow.output, tale.at, self._logs(tale))
+            if tale.tries > 1:
+                tale.logs = [self._log(tale.at, number) for number in range(1, tale.tries + 1)]
+                tale.races = races(self._airflow.output, tale.at, tale.logs)
         return tales
 
     def _give_up(self, runs: int) -> None:
@@ -138,9 +142,11 @@ class Driver:
         self._is_given_up = True
         self._ended.release(runs)
 
-    def _logs(self, tale: Tale) -> Iterator[str]:
-        for number in range(1, tale.tries + 1):
-            yield str(self._told(f"{_path(tale.at)}/logs/{number}", full_content=True))
+    def _log(self, at: TaskAddress, number: int) -> str:
+        try:
+            return self._airflow.api.task_log(at, number)
+        except httpx.HTTPStatusError as error:
+            return f"no log: {error}"  # a clear may use up a number, and so may an attempt that did not begin
 
     def _restart_triggerers(self, plan: ChaosPlan) -> None:
         ended = 0
