@@ -76,11 +76,14 @@ class Board:
                 self._news.notify_all()
 
     def _read(self) -> dict[tuple[str, str], Shown]:
+        """All of them, but for one or another that has got a new id, and so another place, in the meantime."""
         found: dict[tuple[str, str], Shown] = {}
+        offset = 0
         while True:
-            params = {"dag_id_prefix_pattern": DAGS, "limit": PAGE, "offset": len(found), "order_by": "id"}
+            params = {"dag_id_prefix_pattern": DAGS, "limit": PAGE, "offset": offset, "order_by": "id"}
             reply = self._api.call("GET", "/dags/~/dagRuns/~/taskInstances", params=params)
             for each in reply["task_instances"]:
                 found[each["dag_id"], each["dag_run_id"]] = each
-            if not reply["task_instances"] or len(found) >= reply["total_entries"]:
+            offset += len(reply["task_instances"])
+            if not reply["task_instances"] or offset >= reply["total_entries"]:
                 return found

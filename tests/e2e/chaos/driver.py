@@ -221,9 +221,17 @@ class Driver:
         self._end_run(tale)
 
     def _kill_worker(self, tale: Tale) -> None:
-        self._airflow.send_signal(self._airflow.worker_of(tale.at, PATIENCE), signal.SIGKILL)
+        worker = self._airflow.worker_of(tale.at, PATIENCE)
+        number = self._airflow.api.task_instance(tale.at)["try_number"]
+        self._airflow.send_signal(worker, signal.SIGKILL)
         tale.kills += 1
-        self._board.wait(tale.at, "loss of the worker", lambda shown: shown["state"] != "running", PATIENCE)
+        # The next attempt may begin between two looks.
+        self._board.wait(
+            tale.at,
+            "loss of the worker",
+            lambda shown: shown["state"] != "running" or shown["try_number"] > number,
+            PATIENCE,
+        )
 
     def _clear(self, tale: Tale) -> None:
         tale.runs_before_clears.append(len(self._world.runs(tale.planned, tale.workflow)))
