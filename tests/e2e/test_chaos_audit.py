@@ -105,6 +105,18 @@ def test_retries_that_airflow_causes_are_allowed_for() -> None:
     assert audit(ToldWorld(["succeeded"], ["start"]), [tale]).is_clean
 
 
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(("outcome", "fate"), [(Outcome.FAILS, "failed"), (Outcome.SUCCEEDS, "succeeded")])
+def test_fate_of_a_run_is_known(service: str, outcome: Outcome, fate: Fate) -> None:
+    world = World()
+    planned = replace(PLANNED, service=service, outcome=outcome)
+    with world.emulator:
+        run_id = world.begin_elsewhere(planned)
+        assert world.fate(planned, run_id) == "goes on"
+        world.emulator.clock.advance(60)
+        assert world.fate(planned, run_id) == fate
+
+
 def test_a_seed_draws_the_same_again_and_leaves_nothing_out() -> None:
     plan = draw(7, 200, traits())
     assert plan == draw(7, 200, traits())

@@ -29,8 +29,8 @@ class Findings:
         wrong_verdicts: Tasks that ended in another way than their run, or than was planned.
         starts, stops, idle_stops, repairs: Calls in the journal that took effect, or did not.
         retries: Attempts beyond the first ones and those that clears began.
-        unplanned_retries: Tasks with more of them than planned faults, failures and kills, and Airflow's race at
-            deferral, explain.
+        unplanned_retries: Tasks with more of them than planned faults, failures and kills explain, and attempts that
+            Airflow itself has lost.
     """
 
     duplicates: list[str] = field(default_factory=list)
@@ -134,7 +134,7 @@ def _planned_retries(tale: Tale) -> int:
         case Outcome.RECOVERS:
             return 1 + faults
         case _:
-            return tale.kills + faults
+            return tale.kills + tale.too_early + faults
 
 
 def figures(findings: Findings, tales: Sequence[Tale], *, seed: int, restarts: int, seconds: float) -> str:

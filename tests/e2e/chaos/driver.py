@@ -48,10 +48,11 @@ class Tale:
         workflow: The workflow that it runs.
         runs_before_clears: How many runs it had started when it was cleared, for every time it was.
         kills: How often its worker was killed.
+        too_early: Attempts that ended by themselves before the one was killed that was to be.
         state: In which state it ended.
         tries: How many attempts it took.
         logs: Those of all attempts, if there are several.
-        races: How many of them Airflow has lost to its race at deferral.
+        races: How many of them Airflow has lost to its race at deferral, or before they began.
     """
 
     planned: PlannedRun
@@ -59,6 +60,7 @@ class Tale:
     workflow: str
     runs_before_clears: list[int] = field(default_factory=list)
     kills: int = 0
+    too_early: int = 0
     state: str = ""
     tries: int = 0
     logs: list[str] = field(default_factory=list)
@@ -134,7 +136,8 @@ class Driver:
         for tale in tales:
             if tale.tries > 1:
                 tale.logs = [self._log(tale.at, number) for number in range(1, tale.tries + 1)]
-                tale.races = races(self._airflow.output, tale.at, tale.logs)
+                unbegun = tale.logs.count("") - len(tale.runs_before_clears)  # a clear may use up a number
+                tale.races = races(self._airflow.output, tale.at, tale.logs) + max(0, unbegun)
         return tales
 
     def _give_up(self, runs: int) -> None:
@@ -146,7 +149,9 @@ class Driver:
         try:
             return self._airflow.api.task_log(at, number)
         except httpx.HTTPStatusError as error:
-            return f"no log: {error}"  # a clear may use up a number, and so may an attempt that did not begin
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+            return ""
 
     def _restart_triggerers(self, plan: ChaosPlan) -> None:
         ended = 0
@@ -225,6 +230,7 @@ class Driver:
         number = self._airflow.api.task_instance(tale.at)["try_number"]
         self._airflow.send_signal(worker, signal.SIGKILL)
         tale.kills += 1
+        tale.too_early = number - 1
         # The next attempt may begin between two looks.
         self._board.wait(
             tale.at,

@@ -35,7 +35,7 @@ Fate = Literal["goes on", "succeeded", "failed", "stopped"]
 _FATES: Mapping[str, Fate] = {
     **dict.fromkeys(("completed", "succeeded", "success"), "succeeded"),
     # An execution of AOM stands at its failed node; none of these workflows has a node that waits for a person.
-    **dict.fromkeys(("failed", "fail", "pausing"), "failed"),
+    **dict.fromkeys(("failed", "fail", "abnormal", "pausing"), "failed"),
     "stopped": "stopped",
 }
 
@@ -81,6 +81,11 @@ class World:
                 self.emulator.faults.remove(fault)
                 in_body = planned.service in NAMED_IN_BODY
                 self.emulator.faults.add(replace(fault, body=named) if in_body else replace(fault, path=named))
+
+    def begin_elsewhere(self, planned: PlannedRun) -> str:
+        """Start a run as planned, by nobody's task; returns its id."""
+        service = self._services[planned.service]
+        return service.start_elsewhere(self.prepare(planned))
 
     def runs(self, planned: PlannedRun, workflow: str) -> list[str]:
         """Ids of the runs of a task, oldest first."""
