@@ -48,7 +48,8 @@ class AomExecutionSensor(RunSensor):
         self.region = region
         self.project_id = project_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The execution."""
         return RunRef(self.workflow_id, self.execution_id)
 

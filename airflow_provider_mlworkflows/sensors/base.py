@@ -76,8 +76,9 @@ class RunSensor(BaseSensorOperator):
         self.on_waiting = checked_choice("on_waiting", on_waiting, ("wait", "fail"))
         self._memory: Memory | None = None
 
+    @property
     @abstractmethod
-    def run_ref(self) -> RunRef:
+    def ref(self) -> RunRef:
         """The run to wait for."""
 
     @property
@@ -98,7 +99,7 @@ class RunSensor(BaseSensorOperator):
         if result:
             return result.xcom_value
         deadline = self.clock.time() + self.timeout
-        self._defer(context, self.run_ref(), self._watch(context, deadline))
+        self._defer(context, self.ref, self._watch(context, deadline))
 
     def _defer(self, context: Context, ref: RunRef, watch: RunWatch) -> NoReturn:
         memory = watch.memory.dump()
@@ -195,7 +196,7 @@ class RunSensor(BaseSensorOperator):
             return PokeReturnValue(False)
         before = watch.memory.dump()
         try:
-            run = self.hook.get_run(self.run_ref())
+            run = self.hook.get_run(self.ref)
         except MLWorkflowsError as error:
             verdict = watch.see_error(error, self.clock.time())
             if is_refusal(error):
@@ -203,7 +204,7 @@ class RunSensor(BaseSensorOperator):
             self._show(context, watch.memory.url)
             if verdict in (Verdict.REFUSED, Verdict.ERROR) and not (watch.memory.has_read or watch.memory.errors):
                 raise  # at the very first read: its own error says best what is wrong
-            lost = lost_error(self.run_ref(), verdict, str(error)) if verdict is not None else None
+            lost = lost_error(self.ref, verdict, str(error)) if verdict is not None else None
             if lost is not None:
                 raise lost from error
             self._remember(context, watch.memory, before)

@@ -50,7 +50,8 @@ class ModelArtsExecutionSensor(RunSensor):
         self.region = region
         self.project_id = project_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The execution."""
         return RunRef(self.workflow_id, self.execution_id)
 
@@ -103,7 +104,8 @@ class ModelArtsStepSensor(RunSensor):
         self.region = region
         self.project_id = project_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The execution."""
         return RunRef(self.workflow_id, self.execution_id)
 

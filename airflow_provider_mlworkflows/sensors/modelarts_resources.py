@@ -59,7 +59,8 @@ class ModelArtsServiceSensor(ModelArtsResourceSensor):
         super().__init__(**kwargs)
         self.service_id = service_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The service."""
         return RunRef("service", self.service_id)
 
@@ -83,7 +84,8 @@ class ModelArtsPoolSensor(ModelArtsResourceSensor):
         self.pool_name = pool_name
         self.min_nodes = checked_count("min_nodes", min_nodes)
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The pool."""
         return RunRef("pool", self.pool_name)
 
@@ -107,7 +109,8 @@ class ModelArtsClusterSensor(ModelArtsResourceSensor):
         self.cluster = cluster
         self.min_nodes = checked_count("min_nodes", min_nodes)
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The cluster."""
         return RunRef("cluster", self.cluster)
 
@@ -131,6 +134,7 @@ class ModelArtsTodoSensor(ModelArtsResourceSensor):
         self.workflow_id = workflow_id
         self.workspace_id = workspace_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The todo list."""
         return RunRef(self.workflow_id or "todolist", self.workspace_id)

@@ -44,7 +44,8 @@ class ObsExecutionSensor(RunSensor):
         self.region = region
         self.project_id = project_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The execution."""
         return RunRef(self.graph_name, self.execution_name)
 

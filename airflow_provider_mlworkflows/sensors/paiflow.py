@@ -41,7 +41,8 @@ class PaiFlowRunSensor(RunSensor):
         self.region = region
         self.workspace_id = workspace_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The run."""
         return RunRef("", self.run_id)
 
@@ -85,7 +86,8 @@ class PaiFlowNodeSensor(RunSensor):
         self.region = region
         self.workspace_id = workspace_id
 
-    def run_ref(self) -> RunRef:
+    @property
+    def ref(self) -> RunRef:
         """The run."""
         return RunRef("", self.run_id)
 

@@ -75,24 +75,19 @@ class LoomStartOperator(starting.StartOperator):
 
 
 class LoomSensor(RunSensor):
-    service, watched_step = LOOM, None
+    service, watched_step, ref = LOOM, None, RunRef("", "")
 
     def __init__(self, *, run_id: str, node: str | None = None, skip_on_missing: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.run_id, self.watched_step, self.skip_on_missing = run_id, node, skip_on_missing
-
-    def run_ref(self) -> RunRef:
-        return RunRef("", self.run_id)
+        self.ref, self.watched_step, self.skip_on_missing = RunRef("", run_id), node, skip_on_missing
 
 
 class LoomService(ModelArtsService):
     name = "loom"
 
     def __init__(self, cloud: Any) -> None:
-        super().__init__(
-            Access(cloud.credentials, cloud.switches, cloud.clock.now),
-            Lookup(cloud.modelarts, cloud.clock, cloud.switches),
-        )
+        access = Access(cloud.credentials, cloud.switches, cloud.clock.now)
+        super().__init__(access, Lookup(cloud.modelarts, cloud.clock, cloud.switches))
         self.store = cloud.paiflow
 
     def operations(self) -> list[Operation]:
