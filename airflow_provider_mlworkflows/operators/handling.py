@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_mlworkflows.clock import Bell, BellRungError
@@ -131,17 +132,14 @@ class RunHandler:
         :returns: whether nothing is left to be stopped.
         """
         operator = self._operator
-        give_up = operator.clock.time() + STOP_SECONDS
-        while True:
-            try:
-                self._tell_stopped(ref, why, operator.hook.stop_run(ref, force=operator.unsettled))
-            except MLWorkflowsError as error:
-                if is_transient(error) and operator.clock.time() < give_up and not operator.bell.rung:
-                    operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
-                    continue
-                self._tell_unstopped(ref, why, error)
-                return False
-            return True
+        stop = partial(operator.hook.stop_run, ref, force=operator.unsettled)
+        try:
+            stopped = self.persisted(stop, operator.clock.time() + STOP_SECONDS, f"Run {ref} could not be stopped yet")
+        except MLWorkflowsError as error:
+            self._tell_unstopped(ref, why, error)
+            return False
+        self._tell_stopped(ref, why, stopped)
+        return True
 
     def stop_quickly(self, ref: RunRef, why: str) -> None:
         """Ask for a run to be stopped, three times at most, as a task does that has only seconds left."""
@@ -171,20 +169,21 @@ class RunHandler:
         story = "is being stopped" if stopped else "was over already"
         self._operator.log.info("%s; run %s %s.", why, ref, story)
 
-    def looked(self, look: Callable[[], T], until: float) -> T:
-        """What a look at the service comes to; one that fails just now is taken again.
+    def persisted(self, ask: Callable[[], T], until: float, failure: str = "The service could not be asked") -> T:
+        """What asking the service comes to, asked again while it fails just now.
 
         :param until: when to give up, in seconds since the epoch.
+        :param failure: what has failed then, for the log.
         :raises MLWorkflowsError: if it fails in another way, or still then.
         """
         operator = self._operator
         while True:
             try:
-                return look()
+                return ask()
             except MLWorkflowsError as error:
                 if not is_transient(error) or operator.bell.rung or operator.clock.time() >= until:
                     raise
-                operator.log.warning("Looking again. %s", error)
+                operator.log.warning("%s; trying again. %s", failure, error)
                 operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
 
     def read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:

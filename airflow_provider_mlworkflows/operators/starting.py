@@ -233,7 +233,7 @@ class StartOperator(RunOperator):
         """
         give_up = self.visible_at(record)
         while True:
-            run = self.handler.looked(lambda: self.find_started(record), give_up)
+            run = self.handler.persisted(lambda: self.find_started(record), give_up)
             if run is not None:
                 self.log.info("Found run %s by its marker %s.", run.ref, record.token)
                 self.current = run.ref

@@ -73,7 +73,7 @@ class UnmarkedStartOperator(StartOperator):
                 "The task was told to end before it could be seen which run its unanswered start has created. The next "
                 f"attempt looks again; if there is none, look for a new run of {record.workflow_id} in the console."
             )
-        candidates = self.handler.looked(lambda: self._candidates(record), self.clock.time() + LOOKUP_SECONDS)
+        candidates = self.handler.persisted(lambda: self._candidates(record), self.clock.time() + LOOKUP_SECONDS)
         if len(candidates) == 1:
             self.log.info("Found run %s: no other can be the one that was started.", candidates[0].ref)
             self.current = candidates[0].ref

@@ -112,5 +112,5 @@ def lost_start_looked_for_while_lists_fail(stage: Stage) -> None:
     stage.service.fault("start", when="after", action="reset")
     stage.at(1, trouble)
     assert stage.attempt(stage.starter()).state == "success"
-    assert "Looking again." in stage.log
+    assert "could not be asked; trying again." in stage.log
     assert stage.counts == Counts(starts=1)
