@@ -104,7 +104,7 @@ def _check_spec(document: Mapping[str, Any], where: str) -> None:
         raise InvalidInputError(f"The spec.pipelines of {where} should be a list of steps, each of them a mapping.")
     _check_inputs(spec, where)
     names = [_name_of(step) for step in steps]
-    given = [name for name, step in zip(names, steps, strict=True) if _is_named(step)]
+    given = list(filter(None, map(_own_name, steps)))
     for name in given:
         if given.count(name) > 1:
             raise InvalidInputError(f"The manifest has several steps {name!r} in {where}.")
@@ -177,14 +177,13 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _name_of(document: Mapping[str, Any]) -> str:
-    metadata = _mapping(document.get("metadata"))
-    return str(metadata.get("name") or metadata.get("guid") or metadata.get("identifier") or "")
+    return _own_name(document) or str(_mapping(document.get("metadata")).get("identifier") or "")
 
 
-def _is_named(step: Mapping[str, Any]) -> bool:
-    """Whether a step has a name of its own; the service makes up the others."""
+def _own_name(step: Mapping[str, Any]) -> str:
+    """The name that a step was given; "" if the service is to make one up."""
     metadata = _mapping(step.get("metadata"))
-    return bool(metadata.get("name") or metadata.get("guid"))
+    return str(metadata.get("name") or metadata.get("guid") or "")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
