@@ -361,7 +361,7 @@ def _mark_dag_run_failed(row: Row) -> None:
 def _crash_trigger(row: Row) -> None:
     """Let the trigger fail when it begins its second life: what it is to remember cannot be read."""
     at = row.at
-    path = f"/dags/{at.dag_id}/dagRuns/{at.run_id}/taskInstances/{at.task_id}/xcomEntries/{MEMORY_KEY}"
+    path = f"{at.path}/xcomEntries/{MEMORY_KEY}"
     with TriggerTable(row.airflow.home / "airflow.db").moved_away(at):
         row.wait_for_log("is watched elsewhere; it goes on")
         row.airflow.api.call("PATCH", path, json={"value": "no JSON"})

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-
-import httpx
 
 from tests.harness.rest_client import FINISHED, TaskAddress
 
@@ -169,12 +166,7 @@ class Row:
         """The log of one attempt; "" before it begins, and if it never did: a clear may use up a number."""
         if self.instance["try_number"] < number:
             return ""
-        try:
-            return self.airflow.api.task_log(self.at, number)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != HTTPStatus.NOT_FOUND:
-                raise
-            return ""
+        return self.airflow.api.task_log(self.at, number)
 
     @property
     def log(self) -> str:

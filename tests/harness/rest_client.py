@@ -31,6 +31,11 @@ class TaskAddress:
     task_id: str
     map_index: int = -1
 
+    @property
+    def path(self) -> str:
+        """Where the API has it, mapped or not: what is about one of several mapped ones says which."""
+        return f"/dags/{self.dag_id}/dagRuns/{self.run_id}/taskInstances/{self.task_id}"
+
 
 class AirflowRestClient:
     """Calls the REST API of one Airflow.
@@ -154,7 +159,7 @@ class AirflowRestClient:
     def task_instance(self, at: TaskAddress) -> dict[str, Any]:
         """Return a task instance as the API shows it."""
         index = "" if at.map_index < 0 else f"/{at.map_index}"
-        return dict(self.call("GET", f"{_path(at)}{index}"))
+        return dict(self.call("GET", f"{at.path}{index}"))
 
     def wait_for_state(self, at: TaskAddress, *states: str | None, patience: float = 120.0) -> dict[str, Any]:
         """Wait until a task instance is in one of these states and return it.
@@ -176,7 +181,7 @@ class AirflowRestClient:
     def mark(self, at: TaskAddress, state: str) -> None:
         """Set the state of a task instance, as a person does."""
         index = "" if at.map_index < 0 else f"/{at.map_index}"
-        self.call("PATCH", f"{_path(at)}{index}", json={"new_state": state})
+        self.call("PATCH", f"{at.path}{index}", json={"new_state": state})
 
     def clear(self, at: TaskAddress) -> None:
         """Clear a task instance, as a person does."""
@@ -187,31 +192,31 @@ class AirflowRestClient:
     def xcoms(self, at: TaskAddress) -> dict[str, Any]:
         """Return the XComs of a task instance, decoded as far as JSON goes."""
         params = {"map_index": at.map_index, "limit": 100}
-        listed = self.call("GET", f"{_path(at)}/xcomEntries", params=params)["xcom_entries"]
+        listed = self.call("GET", f"{at.path}/xcomEntries", params=params)["xcom_entries"]
         keys = [entry["key"] for entry in listed]
         one = {"map_index": at.map_index, "deserialize": False, "stringify": False}
-        return {key: self.call("GET", f"{_path(at)}/xcomEntries/{key}", params=one)["value"] for key in keys}
+        return {key: self.call("GET", f"{at.path}/xcomEntries/{key}", params=one)["value"] for key in keys}
 
     def links(self, at: TaskAddress) -> dict[str, str | None]:
         """Return the extra links of a task instance."""
-        reply = self.call("GET", f"{_path(at)}/links", params={"map_index": at.map_index})
+        reply = self.call("GET", f"{at.path}/links", params={"map_index": at.map_index})
         return dict(reply["extra_links"])
 
     def state_store(self, at: TaskAddress) -> dict[str, Any]:
         """Return what a task instance keeps in its state store."""
-        listed = self.call("GET", f"{_path(at)}/state-store", params={"map_index": at.map_index})
+        listed = self.call("GET", f"{at.path}/state-store", params={"map_index": at.map_index})
         return {entry["key"]: entry["value"] for entry in listed["task_state_store"]}
 
     def task_log(self, at: TaskAddress, try_number: int = 1) -> str:
-        """Return the log of one attempt of a task instance, its trigger's lines included."""
+        """Return the log of one attempt of a task instance, its trigger's lines included; "" if there is none."""
         params = {"full_content": True, "map_index": at.map_index}
-        reply = self.call("GET", f"{_path(at)}/logs/{try_number}", params=params)
-        content = reply["content"]
+        try:
+            content = self.call("GET", f"{at.path}/logs/{try_number}", params=params)["content"]
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+            return ""
         return content if isinstance(content, str) else "\n".join(_line(entry) for entry in content)
-
-
-def _path(at: TaskAddress) -> str:
-    return f"/dags/{at.dag_id}/dagRuns/{at.run_id}/taskInstances/{at.task_id}"
 
 
 def _line(entry: Any) -> str:

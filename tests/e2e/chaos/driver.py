@@ -133,25 +133,18 @@ class Driver:
                     pool.shutdown(wait=False, cancel_futures=True)
                     done.result()
         tales = [each.result() for each in playing]
+        output = self._airflow.output
         for tale in tales:
             if tale.tries > 1:
-                tale.logs = [self._log(tale.at, number) for number in range(1, tale.tries + 1)]
+                tale.logs = [self._airflow.api.task_log(tale.at, number) for number in range(1, tale.tries + 1)]
                 unbegun = tale.logs.count("") - len(tale.runs_before_clears)  # a clear may use up a number
-                tale.races = races(self._airflow.output, tale.at, tale.logs) + max(0, unbegun)
+                tale.races = races(output, tale.at, tale.logs) + max(0, unbegun)
         return tales
 
     def _give_up(self, runs: int) -> None:
         """Let nobody wait for the end of runs that are not played any more."""
         self._is_given_up = True
         self._ended.release(runs)
-
-    def _log(self, at: TaskAddress, number: int) -> str:
-        try:
-            return self._airflow.api.task_log(at, number)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.NOT_FOUND:
-                raise
-            return ""
 
     def _restart_triggerers(self, plan: ChaosPlan) -> None:
         ended = 0
@@ -277,7 +270,7 @@ class Driver:
         if tale.planned.mode == "deferrable":
             self._wait_until_deferred(tale)
             return
-        path = f"{_path(tale.at)}/xcomEntries/run_id"
+        path = f"{tale.at.path}/xcomEntries/run_id"
 
         def is_published() -> bool:
             reply = self._told(path, deserialize=False, stringify=False)
@@ -291,7 +284,7 @@ class Driver:
 
         def is_watched() -> bool:
             number = self._board.shown(tale.at)["try_number"]
-            reply = self._told(f"{_path(tale.at)}/logs/{number}", full_content=True)
+            reply = self._told(f"{tale.at.path}/logs/{number}", full_content=True)
             return any(_begins_watch(line, self.shift.since) for line in reply.get("content", ()))
 
         self._wait(f"a trigger for {tale.at}", is_watched, ASK_INTERVAL)
@@ -316,10 +309,6 @@ class Driver:
             if time.monotonic() > give_up:
                 raise StateNeverReachedError(f"{what}: not within {PATIENCE} s")
             time.sleep(interval)
-
-
-def _path(at: TaskAddress) -> str:
-    return f"/dags/{at.dag_id}/dagRuns/{at.run_id}/taskInstances/{at.task_id}"
 
 
 def _outermost(process: psutil.Process) -> psutil.Process:
