@@ -64,6 +64,7 @@ class BatchReader:
         self._clock = clock
         self._url_of = url_of
         self._created: dict[str, float] = {}
+        self._going_on: dict[RunRef, Run] = {}
         self._alone: set[str] = set()
         self._told_of_denial = False
 
@@ -151,9 +152,11 @@ class BatchReader:
         readings: dict[RunRef, Reading] = {}
         untold: list[RunRef] = []
         for ref in refs:
-            glance = found.get(ref.run_id)
+            glance, known = found.get(ref.run_id), self._going_on.get(ref)
+            if known is not None and glance is not None and _is_unchanged(known, glance):
+                readings[ref] = known
             # A glance does not tell how long a run has been waiting for its start.
-            if glance is None or (is_initialized(glance.status or "") and ref.run_id not in self._created):
+            elif glance is None or (is_initialized(glance.status or "") and ref.run_id not in self._created):
                 untold.append(ref)
             elif glance.is_deleted:
                 readings[ref] = NotFoundError(f"PAIFlow says that run {ref.run_id} has been deleted.", status=200)
@@ -162,10 +165,14 @@ class BatchReader:
         return readings | (yield from self._one_by_one(untold))
 
     def _seen(self, ref: RunRef, glance: RunGlance) -> Run:
-        if not is_initialized(glance.status or ""):
+        url, created = self._url_of(ref.run_id, ""), self._created.get(ref.run_id)
+        run = glance_of(glance, ref=ref, url=url, now=self._clock.time(), created=created)
+        self._going_on.pop(ref, None)
+        if not is_initialized(run.status):  # what that means depends on the time
             self._created.pop(ref.run_id, None)
-        url = self._url_of(ref.run_id, "")
-        return glance_of(glance, ref=ref, url=url, now=self._clock.time(), created=self._created.get(ref.run_id))
+            if not run.is_over:  # nobody asks for those again
+                self._going_on[ref] = run
+        return run
 
     def _one_by_one(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """Readings of refs (GetPipelineRun); who is refused or throttled once is not asked on behalf of the others."""
@@ -187,3 +194,7 @@ class BatchReader:
         if is_initialized(run.status):
             self._created[ref.run_id] = run.gmt_create_time.timestamp() if run.gmt_create_time else now
         return run_of(run, None, ref=ref, url=self._url_of(ref.run_id, run.workspace_id), now=now)
+
+
+def _is_unchanged(known: Run, glance: RunGlance) -> bool:
+    return known.status == glance.status and known.name == (glance.name or "") and not glance.is_deleted

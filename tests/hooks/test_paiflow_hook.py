@@ -342,6 +342,26 @@ class TestGetRuns:
         assert isinstance(reading, NotFoundError)
         assert "deleted" in str(reading)
 
+    @pytest.mark.parametrize("change", [{"Status": "Terminating"}, {"Name": "other"}, {"IsDeleted": True}])
+    def test_one_that_is_shown_unchanged_is_the_same_object(self, change: dict[str, Any]) -> None:
+        same = {"PipelineRunId": RUN, "Status": "Running", "Name": "nightly"}
+        answers = [{"PipelineRuns": [each]} for each in (same, dict(same), same | change, same | change)]
+        bench = Bench({"ListPipelineRunsStatus": answers})
+        first, second, third, fourth = (bench.hook.get_runs([REF])[REF] for _ in range(4))
+        assert isinstance(first, Run)
+        assert first is second
+        assert third != first
+        assert type(third) is type(fourth)
+
+    @pytest.mark.parametrize("status", ["Succeeded", "Failed", "Initialized"])
+    def test_one_that_is_over_or_may_wait_is_judged_anew(self, status: str) -> None:
+        glance = {"PipelineRuns": [{"PipelineRunId": RUN, "Status": status}]}
+        bench = Bench({"ListPipelineRunsStatus": glance, "GetPipelineRun": shown(status, NodeId="")})
+        bench.hook.get_runs([REF])
+        second, third = (bench.hook.get_runs([REF])[REF] for _ in range(2))
+        assert isinstance(second, Run)
+        assert second is not third
+
     def test_an_id_that_two_refs_have_is_asked_for_once(self) -> None:
         bench = Bench(Statuses())
         refs = [RunRef("", "flow-1"), RunRef("p", "flow-1")]
