@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.exceptions import RunError
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
     from airflow_provider_mlworkflows.runs import Run, RunState, Step
 
 

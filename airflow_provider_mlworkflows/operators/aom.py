@@ -16,7 +16,7 @@ from airflow_provider_mlworkflows.services.aom import AOM
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.aom import AomWorkflowHook
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
 
 FAILED = frozenset({RunState.FAILED})
 SCOPE_FIELDS = ("huawei_conn_id", "region", "project_id")

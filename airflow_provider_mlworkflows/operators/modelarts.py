@@ -16,7 +16,7 @@ from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
     from airflow_provider_mlworkflows.runs import Run
 
 __all__ = ["ModelArtsExecutionActionOperator", "ModelArtsStartWorkflowOperator", "ModelArtsStepActionOperator"]

@@ -20,7 +20,7 @@ from airflow_provider_mlworkflows.services.modelarts import MODELARTS_SERVICES
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.modelarts_resources import ModelArtsServiceHook
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
     from airflow_provider_mlworkflows.runs import Run, RunRef
 
 DELETING = "deleting"

@@ -13,7 +13,7 @@ from airflow_provider_mlworkflows.services.obs import OBS
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.hooks.obs import ObsWorkflowHook
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
     from airflow_provider_mlworkflows.runs import Run
 
 SCOPE_FIELDS = ("huawei_conn_id", "region", "project_id")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
     from airflow_provider_mlworkflows.runs import Run
 
 SCOPE_FIELDS = ("alibaba_conn_id", "region", "workspace_id")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import secrets
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferralTimeout
-from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
 from airflow_provider_mlworkflows.choices import (
     ON_CLEAR,
@@ -29,56 +27,18 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import LOOKS_FOR_MISSING
-from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
+from airflow_provider_mlworkflows.runs import Run, RunState
 from airflow_provider_mlworkflows.watching import Verdict
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-RECORD_KEY = "mlworkflows_run"
 LOOKUP_SECONDS = 30.0
 """How long a run that an unanswered call may have started is looked for."""
 LOOKUP_INTERVAL = 3.0
 FORGET_SECONDS = 600.0
 """Age of an intent from which on its run would long be visible."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartRecord:
-    """What the task state store keeps of a start: first the intent, then the run.
-
-    :param token: random; the run carries it as its marker.
-    :param workflow_id: what was started.
-    :param run_id: the run, "" while only the intent is known.
-    :param max_tries: of the task at that time; another value later means that it was cleared since.
-    :param clear_number: of the Dag run at that time.
-    :param intent_at: seconds since the epoch.
-    :param deadline: seconds since the epoch.
-    :param before: what `StartOperator.state_before` noted.
-    :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
-    :param is_given_up: whether the run has to make way for another; it is stopped if need be, and never taken up.
-    """
-
-    token: str
-    workflow_id: str
-    run_id: str
-    max_tries: int
-    clear_number: int | None
-    intent_at: float
-    deadline: float
-    before: Any = None
-    run_workflow_id: str = ""
-    is_given_up: bool = False
-
-    @property
-    def ref(self) -> RunRef:
-        """The run, once it is known."""
-        return RunRef(self.run_workflow_id or self.workflow_id, self.run_id)
-
-    @classmethod
-    def load(cls, stored: Mapping[str, Any]) -> Self:
-        """Read it from the store; what another version may have added is left out."""
-        return cls(**{each.name: stored[each.name] for each in fields(cls) if each.name in stored})
 
 
 class StartOperator(RunOperator):
@@ -379,12 +339,11 @@ class StartOperator(RunOperator):
     def _load_record(self, context: Context) -> StartRecord | None:
         if not self.durable:
             return None
-        stored = context["task_state_store"].get(RECORD_KEY)
-        return StartRecord.load(stored) if isinstance(stored, dict) else None
+        return StartRecord.load(context)
 
     def _save_record(self, context: Context, record: StartRecord) -> None:
         if self.durable:
-            context["task_state_store"].set(RECORD_KEY, asdict(record), retention=NEVER_EXPIRE)
+            record.save(context)
 
     def _forget_record(self, context: Context) -> None:
         """Nothing was started for sure: then no later attempt needs to look for it."""

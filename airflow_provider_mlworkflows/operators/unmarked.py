@@ -11,7 +11,7 @@ from airflow_provider_mlworkflows.exceptions import RunInterruptedError, StartUn
 from airflow_provider_mlworkflows.operators.starting import LOOKUP_SECONDS, StartOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.operators.starting import StartRecord
+    from airflow_provider_mlworkflows.operators.records import StartRecord
     from airflow_provider_mlworkflows.runs import Run
 
 NOTED_SECONDS = 900.0

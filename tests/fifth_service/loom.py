@@ -12,7 +12,7 @@ from airflow_provider_mlworkflows.emulator.modelarts.service import ModelArtsSer
 from airflow_provider_mlworkflows.emulator.paiflow.machine import IllegalAction, PipelineRun
 from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
 from airflow_provider_mlworkflows.hooks import base, huawei
-from airflow_provider_mlworkflows.operators import starting
+from airflow_provider_mlworkflows.operators.starting import StartOperator
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services import Service
@@ -56,7 +56,7 @@ class LoomTrigger(RunTrigger):
     service = LOOM
 
 
-class LoomStartOperator(starting.StartOperator):
+class LoomStartOperator(StartOperator):
     service, started_workflow = LOOM, ""
     hook: LoomHook
 
@@ -67,7 +67,7 @@ class LoomStartOperator(starting.StartOperator):
     def start_run(self, marker: str) -> Run:
         return self.hook.ask("POST", "runs", body={"workflow": self.started_workflow, "marker": marker})[0]
 
-    def find_started(self, record: starting.StartRecord) -> Run | None:
+    def find_started(self, record: Any) -> Run | None:
         return next(iter(self.hook.ask("GET", "runs", query=(("marker", record.token),), safe_to_repeat=True)), None)
 
     def repair_run(self, run: Run) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from airflow_provider_mlworkflows.exceptions import StartUncertainError
-from airflow_provider_mlworkflows.operators.starting import RECORD_KEY
+from airflow_provider_mlworkflows.operators.records import RECORD_KEY
 from tests.fifth_service.loom import LoomUnderTest
 from tests.scenarios.door import Door
 from tests.scenarios.paiflow import PaiFlowSuspendingUnderTest
