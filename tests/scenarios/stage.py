@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from airflow_provider_mlworkflows.emulator import Switches
 from airflow_provider_mlworkflows.watching import MEMORY_KEY
 from tests.harness.task_runner import FakeAirflow
 from tests.scenarios.service import CallKind, Counts
@@ -32,6 +34,7 @@ OPERATOR_MODES: tuple[Mode, ...] = ("sync", "deferrable")
 SENSOR_MODES: tuple[Mode, ...] = ("poke", "reschedule", "deferrable")
 
 MOST_LEGS = 100
+_DEFAULTS = {each.name: each.default for each in fields(Switches)}
 
 _STEP_END = re.compile(r"^Step (\S+): (\S+) after \d+ s.*$", re.MULTILINE)
 _ID = re.compile(
@@ -201,6 +204,10 @@ class Stage:
         """Go on with an attempt whose first leg has deferred."""
         return self._to_end(operator, self.result)
 
+    def go_on_after_failure(self, operator: BaseOperator) -> TaskResult:
+        """Go on with an attempt whose trigger has failed."""
+        return self._to_end(operator, self._leg(operator))
+
     def defer(self, operator: BaseOperator) -> None:
         """Run the first leg of an attempt, which has to end in a deferral."""
         self.logs.append("")
@@ -324,6 +331,23 @@ class Stage:
             step_ends=tuple(sorted(f"{name}: {status}" for name, status in _STEP_END.findall(self.log))),
             counts=self.counts,
         )
+
+
+class SetStage(Protocol):
+    """Gives a stage in a mode, with a profile of the emulation."""
+
+    def __call__(self, mode: Mode = "sync", profile: str = "usual", service: type[ServiceUnderTest] = ...) -> Stage: ...
+
+
+def reset(emulator: Emulator, clock: ScriptedClock, switches: Mapping[str, Any]) -> None:
+    random.seed(1)
+    clock.clear()
+    emulator.faults.clear()
+    emulator.limits.clear()
+    emulator.journal.clear()
+    for name, value in {**_DEFAULTS, **switches}.items():
+        if getattr(emulator.switches, name) != value:
+            setattr(emulator.switches, name, value)
 
 
 def _is_busy(running: RunningTrigger) -> bool:

@@ -14,8 +14,7 @@ from tests.scenarios.auth_huawei import BY_AGENCY, HUAWEI
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.plan import chain, completes, endless
 from tests.scenarios.service import Counts
-from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage, reset
 from tests.support import assert_no_secret
 
 if TYPE_CHECKING:
@@ -50,8 +49,8 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 def setting(
     service: type[ServiceUnderTest],
     mode: Mode,
-    emulator: Emulator,  # noqa: F811
-    clock: ScriptedClock,  # noqa: F811
+    emulator: Emulator,
+    clock: ScriptedClock,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Setting]:
@@ -59,7 +58,7 @@ def setting(
         if name.startswith(FOREIGN_VARIABLES):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    _reset(emulator, clock, service.profiles["usual"])
+    reset(emulator, clock, service.profiles["usual"])
     stage = Stage(service(emulator), mode, clock)
     yield Setting(stage, tmp_path, monkeypatch)
     stage.forget_workflows()

@@ -15,9 +15,8 @@ from tests.scenarios.auth_alibaba import ALIBABA, ISSUED, SignIn, Surroundings
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, completes
 from tests.scenarios.service import Counts
-from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage
+from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage, reset
 from tests.scenarios.test_credentials import REFUSED
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
 from tests.support import assert_no_secret
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ OpenStage = Callable[[SignIn, Mode], Stage]
 
 
 @pytest.fixture
-def around(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surroundings:  # noqa: F811
+def around(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
     for name in [name for name in os.environ if name.startswith("ALIBABA_CLOUD_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -41,9 +40,9 @@ def around(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-def open_stage(around: Surroundings, clock: ScriptedClock) -> OpenStage:  # noqa: F811
+def open_stage(around: Surroundings, clock: ScriptedClock) -> OpenStage:
     def opened(way: SignIn, mode: Mode) -> Stage:
-        _reset(around.emulator, clock, {"alibaba_key_seconds": LIFETIME})
+        reset(around.emulator, clock, {"alibaba_key_seconds": LIFETIME})
         # Each run has a process and keys of its own.
         around.emulator.ram.expire()
         issued._renewable.cache_clear()

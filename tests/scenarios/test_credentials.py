@@ -17,8 +17,7 @@ from tests.scenarios.obs import ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, completes, endless
 from tests.scenarios.service import Counts
-from tests.scenarios.stage import OPERATOR_MODES, SENSOR_MODES, Mode, Stage
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import OPERATOR_MODES, SENSOR_MODES, Mode, Stage, reset
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator import Emulator
@@ -82,10 +81,10 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 def stage(
     request: pytest.FixtureRequest,
     mode: Mode,
-    emulator: Emulator,  # noqa: F811
-    clock: ScriptedClock,  # noqa: F811
+    emulator: Emulator,
+    clock: ScriptedClock,
 ) -> Iterator[Stage]:
-    _reset(emulator, clock, request.param.profiles["usual"])
+    reset(emulator, clock, request.param.profiles["usual"])
     stage = Stage(request.param(emulator), mode, clock)
     yield stage
     stage.forget_workflows()

@@ -15,8 +15,7 @@ from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, endless
 from tests.scenarios.rows_attempts import lose_worker
 from tests.scenarios.service import Counts
-from tests.scenarios.stage import Stage
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import Stage, reset
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
@@ -35,10 +34,10 @@ def answered() -> Iterator[threading.Event]:
 @pytest.fixture(params=[ModelArtsUnderTest, PaiFlowUnderTest], ids=lambda service: service.name)
 def stage(
     request: pytest.FixtureRequest,
-    emulator: Emulator,  # noqa: F811
-    clock: ScriptedClock,  # noqa: F811
+    emulator: Emulator,
+    clock: ScriptedClock,
 ) -> Stage:
-    _reset(emulator, clock, request.param.profiles["usual"])
+    reset(emulator, clock, request.param.profiles["usual"])
     stage = Stage(request.param(emulator), "sync", clock)
     stage.plan(*chain(("train", endless())))
     return stage

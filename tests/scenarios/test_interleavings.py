@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -15,41 +14,17 @@ from airflow_provider_mlworkflows.exceptions import RunInterruptedError
 from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.watching import Memory
 from tests.harness.state_answers import StatesAnswer
-from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails, held
 from tests.scenarios.rows_attempts import _fails_once, lose_worker
 from tests.scenarios.service import Counts
-from tests.scenarios.stage import OPERATOR_MODES, SENSOR_MODES, Mode, Stage
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import OPERATOR_MODES, SENSOR_MODES, Mode, SetStage, Stage
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
-    from airflow_provider_mlworkflows.emulator import Emulator
     from airflow_provider_mlworkflows.runs import Run, RunRef
     from tests.harness.execution_api import ApiCall
     from tests.harness.results import TaskResult
-    from tests.scenarios.clock import ScriptedClock
-
-
-class SetStage(Protocol):
-    """Gives a stage in a mode, with a profile of the emulation."""
-
-    def __call__(self, mode: Mode = "sync", profile: str = "usual") -> Stage: ...
-
-
-@pytest.fixture
-def set_stage(emulator: Emulator, clock: ScriptedClock) -> Iterator[SetStage]:  # noqa: F811
-    stages: list[Stage] = []
-
-    def make(mode: Mode = "sync", profile: str = "usual") -> Stage:
-        _reset(emulator, clock, ModelArtsUnderTest.profiles[profile])
-        stages.append(Stage(ModelArtsUnderTest(emulator), mode, clock))
-        return stages[-1]
-
-    yield make
-    for stage in stages:
-        stage.forget_workflows()
 
 
 def _defer_until_the_event(stage: Stage, operator: BaseOperator) -> None:
@@ -120,7 +95,7 @@ def test_crash_right_after_a_repair_goes_on_with_the_run(set_stage: SetStage, pr
     operator = stage.starter(retries=2, on_unrepairable=choice)
     stage.attempt(operator)
 
-    def crash(handler: RunHandler, before: Run) -> Run:
+    def crash(handler: RunHandler, before: Run, steps: object = ()) -> Run:
         raise RuntimeError("the worker has a bad moment")
 
     with pytest.MonkeyPatch.context() as patch:

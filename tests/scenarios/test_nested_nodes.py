@@ -10,8 +10,7 @@ import pytest
 from airflow_provider_mlworkflows.emulator.paiflow.ready import SUB_DAG_AND_LOOP
 from airflow_provider_mlworkflows.exceptions import InvalidInputError, RunFailedError
 from tests.scenarios.paiflow import PaiFlowUnderTest
-from tests.scenarios.stage import SENSOR_MODES, Stage
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import SENSOR_MODES, Stage, reset
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator import Emulator
@@ -23,10 +22,10 @@ FITS = ("tune/tune-0/fit", "tune/tune-1/fit", "tune/tune-2/fit")
 @pytest.fixture(params=SENSOR_MODES)
 def stage(
     request: pytest.FixtureRequest,
-    emulator: Emulator,  # noqa: F811
-    clock: ScriptedClock,  # noqa: F811
+    emulator: Emulator,
+    clock: ScriptedClock,
 ) -> Iterator[Stage]:
-    _reset(emulator, clock, PaiFlowUnderTest.profiles["usual"])
+    reset(emulator, clock, PaiFlowUnderTest.profiles["usual"])
     stage = Stage(PaiFlowUnderTest(emulator), request.param, clock)
     stage.workflow = SUB_DAG_AND_LOOP
     yield stage

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import airflow.sdk.bases.sensor as airflow_sensor
 import pytest
 
-from airflow_provider_mlworkflows import task_states
-from airflow_provider_mlworkflows.emulator import Emulator, Switches
-from airflow_provider_mlworkflows.operators.base import RunOperator
-from airflow_provider_mlworkflows.sensors.base import RunSensor
-from airflow_provider_mlworkflows.triggers.run import RunTrigger
-from tests.fifth_service.loom import LoomService, LoomUnderTest
+from tests.fifth_service.loom import LoomUnderTest
 from tests.permissions.scene import undocumented
 from tests.scenarios import (
     rows_actions,
@@ -32,14 +23,15 @@ from tests.scenarios import (
     rows_waiting,
 )
 from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
-from tests.scenarios.clock import ScriptedClock
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowSuspendingUnderTest, PaiFlowUnderTest
-from tests.scenarios.stage import Observation, Stage
+from tests.scenarios.stage import Observation, Stage, reset
 from tests.scenarios.table import ROWS, Row
 
 if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.emulator import Emulator
+    from tests.scenarios.clock import ScriptedClock
     from tests.scenarios.service import ServiceUnderTest
 
 SERVICES: tuple[type[ServiceUnderTest], ...] = (
@@ -65,27 +57,6 @@ ROW_MODULES = (
     rows_unstoppable,
     rows_waiting,
 )
-
-_DEFAULTS = {each.name: each.default for each in fields(Switches)}
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock="manual", more=(LoomService,)) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def clock(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> ScriptedClock:
-    """The emulator's time, for Airflow and for the provider."""
-    clock = ScriptedClock(emulator)
-    for owner in (RunOperator, RunSensor, RunTrigger):
-        monkeypatch.setattr(owner, "clock", clock)
-    sensor_time = SimpleNamespace(monotonic=clock.time, sleep=clock.sleep)
-    monkeypatch.setattr(airflow_sensor, "time", sensor_time)
-    monkeypatch.setattr(airflow_sensor, "timezone", SimpleNamespace(utcnow=emulator.clock.now))
-    monkeypatch.setattr(task_states, "ANSWER_TIMEOUT", 0.2)
-    return clock
 
 
 def _cases() -> Iterator[Any]:
@@ -115,7 +86,7 @@ def test_scenario(
 ) -> None:
     seen: dict[str, Observation] = {}
     for mode in row.modes:
-        _reset(emulator, clock, service.profiles[profile])
+        reset(emulator, clock, service.profiles[profile])
         stage = Stage(service(emulator), mode, clock)
         try:
             row.scene(stage)
@@ -129,14 +100,3 @@ def test_scenario(
     first, *others = seen
     for other in others:
         assert not (differing := row.same(seen[first], seen[other])), f"{first} / {other} differ in {differing}"
-
-
-def _reset(emulator: Emulator, clock: ScriptedClock, switches: Mapping[str, Any]) -> None:
-    random.seed(1)
-    clock.clear()
-    emulator.faults.clear()
-    emulator.limits.clear()
-    emulator.journal.clear()
-    for name, value in {**_DEFAULTS, **switches}.items():
-        if getattr(emulator.switches, name) != value:
-            setattr(emulator.switches, name, value)

@@ -18,8 +18,8 @@ from tests.fifth_service.loom import LoomUnderTest
 from tests.scenarios.door import Door
 from tests.scenarios.paiflow import PaiFlowSuspendingUnderTest
 from tests.scenarios.plan import chain, completes
-from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage
-from tests.scenarios.test_scenarios import SERVICES, _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage, reset
+from tests.scenarios.test_scenarios import SERVICES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -216,7 +216,7 @@ def _killer_of_others() -> Callable[[], None]:
 
 
 @pytest.fixture
-def shared_time(emulator: Emulator, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch) -> ScriptedClock:  # noqa: F811
+def shared_time(emulator: Emulator, clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch) -> ScriptedClock:
     """The one time, moved as well by what a task in a process of its own sleeps there."""
     this_process, url, advance = os.getpid(), f"{emulator.url}/_emulator/clock", emulator.clock.advance
 
@@ -230,7 +230,7 @@ def shared_time(emulator: Emulator, clock: ScriptedClock, monkeypatch: pytest.Mo
 
 
 @pytest.fixture(scope="module")
-def door(emulator: Emulator) -> Iterator[Door]:  # noqa: F811
+def door(emulator: Emulator) -> Iterator[Door]:
     with Door(emulator.url) as door:
         yield door
 
@@ -262,7 +262,7 @@ def _marks(service: type[ServiceUnderTest], mode: Mode, *, is_usual: bool) -> tu
 
 @pytest.mark.parametrize(("service", "fault", "crash", "mode"), list(_cells()))
 def test_one_run(
-    emulator: Emulator,  # noqa: F811
+    emulator: Emulator,
     shared_time: ScriptedClock,
     door: Door,
     service: type[ServiceUnderTest],
@@ -271,7 +271,7 @@ def test_one_run(
     mode: Mode,
 ) -> None:
     trouble, kill = FAULTS[fault], CRASHES[crash]
-    _reset(emulator, shared_time, {**service.profiles["usual"], "list_lag": trouble.list_lag})
+    reset(emulator, shared_time, {**service.profiles["usual"], "list_lag": trouble.list_lag})
     stage = Stage(service(emulator), mode, shared_time)
     stage.plan(*chain(("train", completes(600))))
     if trouble.is_refused:

@@ -14,8 +14,7 @@ from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, completes
 from tests.scenarios.rows_attempts import lose_worker
-from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage
-from tests.scenarios.test_scenarios import _reset, clock, emulator  # noqa: F401 - fixtures
+from tests.scenarios.stage import OPERATOR_MODES, Mode, Stage, reset
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.emulator import Emulator
@@ -47,10 +46,10 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 def twins(
     request: pytest.FixtureRequest,
     mode: Mode,
-    emulator: Emulator,  # noqa: F811
-    clock: ScriptedClock,  # noqa: F811
+    emulator: Emulator,
+    clock: ScriptedClock,
 ) -> Iterator[Twins]:
-    _reset(emulator, clock, request.param.profiles["usual"])
+    reset(emulator, clock, request.param.profiles["usual"])
     service = request.param(emulator)
     first, second = Stage(service, mode, clock), Stage(service, mode, clock)
     second.workflow = first.plan(*chain(("train", completes(900))))
