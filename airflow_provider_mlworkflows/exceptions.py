@@ -158,7 +158,7 @@ class RunFailedError(RunError):
 
 
 class RunStoppedError(RunError):
-    """The run was stopped, and not by this task."""
+    """The run was stopped, and not by this attempt of the task: by somebody, or by an earlier one whose time was up."""
 
 
 class RunTimeoutError(RunError):
@@ -184,6 +184,11 @@ class UnknownStatusError(RunError):
 def is_transient(error: MLWorkflowsError) -> bool:
     """Whether the same request may well succeed later."""
     return isinstance(error, TransportError | ThrottledError | ServerError | UnexpectedReplyError)
+
+
+def is_to_be_stopped_again(error: MLWorkflowsError) -> bool:
+    """Whether a stop that ended with this error should be asked for again: the run may not show yet, or be busy."""
+    return is_transient(error) or isinstance(error, NotFoundError | BadRequestError)
 
 
 def is_uncertain(error: MLWorkflowsError) -> bool:

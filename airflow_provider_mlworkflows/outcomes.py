@@ -120,7 +120,7 @@ def gone_error(ref: RunRef, message: str) -> RunNotFoundError:
     return RunNotFoundError(f"Run {ref} does not exist (any more). {message}", ref=ref)
 
 
-def lost_error(ref: RunRef, verdict: Verdict, message: str) -> MLWorkflowsError | None:
+def lost_error(ref: RunRef, verdict: Verdict | None, message: str) -> MLWorkflowsError | None:
     """The error for a run that could not be read to its end, if that is the verdict."""
     match verdict:
         case Verdict.GONE:
@@ -143,7 +143,7 @@ def run_error(run: Run, *, service: str, details: str = "") -> RunError | None:
             return None
         case RunState.STOPPED:
             kind: type[RunError] = RunStoppedError
-            story = "was stopped, and not by this task"
+            story = "was stopped, and not by this attempt of the task"
         case RunState.SKIPPED:
             kind = RunFailedError
             story = "was skipped as a whole"

@@ -18,6 +18,8 @@ ANSWER_TIMEOUT = 2.0
 
 ENDED_BY_SOMEBODY = frozenset({"failed", "success", "skipped", "removed", "restarting", "none", "unknown"})
 """States in which this attempt has no successor that would take up its run."""
+MARKED = ENDED_BY_SOMEBODY - {"none", "unknown"}
+"""Those that a person or a clear has put the task into; where nobody keeps its state, as in a test, it has none."""
 TAKEN_UP = frozenset({"scheduled", "queued", "running", "up_for_retry"})
 """States in which another process has the task instance, or will have it."""
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
+    BadRequestError,
     ConfigurationError,
     MLWorkflowsError,
     NotFoundError,
@@ -271,7 +272,9 @@ class RunWatch:
                 self._note(
                     "refused", "The connection does not work any more; reading it again for 15 minutes. %s", error
                 )
-            case TransportError() | ServerError() | UnexpectedReplyError():
+            case BadRequestError() if not self.memory.has_read:
+                return Verdict.ERROR
+            case TransportError() | ServerError() | UnexpectedReplyError() | BadRequestError():
                 self.memory.errors += 1
                 if self.memory.errors > POLL_ERROR_LIMIT:
                     return Verdict.ERROR

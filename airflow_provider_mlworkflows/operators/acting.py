@@ -50,7 +50,7 @@ class RerunOperator(StartOperator):
     def start_run(self, marker: str) -> Run:
         """Send the rerun, and wait until the run shows it."""
         self.rerun(self._before)
-        return self.handler.settled(self._before)
+        return self.handler.settled(self._before, self._before.failed_steps)
 
     def state_before(self) -> Any:
         """Which run it is and how it looked, because a rerun leaves no marker."""
@@ -71,9 +71,9 @@ class RerunOperator(StartOperator):
     def _looks_as_before(self, run: Run, record: StartRecord) -> bool:
         return bool(run.fingerprint == record.before["fingerprint"])
 
-    def _recorded_run(self, record: StartRecord, *, is_cleared: bool) -> Run | None:
+    def _recorded_run(self, context: Context, record: StartRecord, *, is_cleared: bool) -> Run | None:
         """The run, once it shows the rerun: an earlier attempt may have ended before it did."""
-        run = super()._recorded_run(record, is_cleared=is_cleared)
+        run = super()._recorded_run(context, record, is_cleared=is_cleared)
         if run is None or is_cleared or not self._looks_as_before(run, record):
             return run
         is_recent = self.clock.time() - record.intent_at < SETTLE_SECONDS
@@ -162,7 +162,7 @@ class StepActionOperator(RunOperator):
         self.step_name = step.name
         if step.state in self.actions[self.action]:
             self.act(run, step)
-            run = self.handler.settled(run)
+            run = self.handler.settled(run, [step])
         else:
             self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
         return run, self.clock.time() + self.timeout

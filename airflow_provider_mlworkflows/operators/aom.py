@@ -107,7 +107,11 @@ class AomStartWorkflowOperator(AomOperator, UnmarkedStartOperator):
         return self.workflow_id or self.hook.find_workflow(self.workflow_name or "").id
 
     def _name(self, marker: str = "airflow-0123456789abcdef") -> str:
-        return f"{self.workflow_name}-{marker}" if self.workflow_name else marker
+        return _marked(self.workflow_name, marker)
+
+    def state_before(self) -> dict[str, Any] | None:
+        """The name as it was rendered, or the executions that are there already."""
+        return {"workflow_name": self.workflow_name} if self.template_id else super().state_before()
 
     def prepare_start(self) -> None:
         """See that the arguments say what to start."""
@@ -133,11 +137,15 @@ class AomStartWorkflowOperator(AomOperator, UnmarkedStartOperator):
 
     def find_started(self, record: StartRecord) -> Run | None:
         """The execution of the workflow whose name ends with the token (ListWorkflow, ListWorkflowExecutions)."""
-        return self.hook.find_started_as(self._name(record.token))
+        return self.hook.find_started_as(_marked(record.before["workflow_name"], record.token))
 
     def repair_run(self, run: Run) -> None:
         """Restart the nodes that failed (StartPausingWorkflowExecutions)."""
         self.hook.repair_run(run)
+
+
+def _marked(workflow_name: str | None, marker: str) -> str:
+    return f"{workflow_name}-{marker}" if workflow_name else marker
 
 
 class AomExecutionOperator(AomOperator):

@@ -18,22 +18,19 @@ from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     MLWorkflowsError,
-    NotFoundError,
-    RunInterruptedError,
     RunTimeoutError,
 )
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
 from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.outcomes import (
     cut_to_limit,
-    gone_error,
     lost_error,
     publish_outcome,
     run_error,
     unfinished_error,
 )
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
-from airflow_provider_mlworkflows.task_states import ENDED_BY_SOMEBODY, TaskKey
+from airflow_provider_mlworkflows.task_states import TaskKey
 from airflow_provider_mlworkflows.watching import (
     MEMORY_KEY,
     Memory,
@@ -53,6 +50,8 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
 
 DEFAULT_TIMEOUT = timedelta(days=7).total_seconds()
+METRICS_SECONDS = 60.0
+"""For how long metrics are asked for while the service fails."""
 BACKSTOP = 300.0
 """Seconds after the deadline at which Airflow itself gives up on a trigger that never answered."""
 
@@ -147,7 +146,7 @@ class RunOperator(BaseOperator):
             run, deadline = self.obtain_run(context)
             self.current = run.ref
             self._publish(context, run)
-            self._heed_kill(context, run)
+            self.handler.heed_kill(context, run)
             if not self.wait_for_completion:
                 self.log.info("Run %s goes on by itself; this task does not wait for it.", run.ref)
                 return run.ref.run_id
@@ -161,8 +160,10 @@ class RunOperator(BaseOperator):
             return self.execute(context)
         return self.take_up(context, news.ref, news.deadline, news.verdict, news.message)
 
-    def take_up(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict, message: str = "") -> str:
-        """Go on with a run whose waiting has ended with a verdict; returns its id."""
+    def take_up(
+        self, context: Context, ref: RunRef, deadline: float, verdict: Verdict | None, message: str = ""
+    ) -> str:
+        """Go on with a run whose waiting has ended, with a verdict if there is one; returns its id."""
         self._memory = Memory.load(TaskKey.of(context["ti"]).xcom(MEMORY_KEY))
         self.current = ref
         with self._ended_in_order(context):
@@ -199,7 +200,15 @@ class RunOperator(BaseOperator):
         except BellRungError:
             if self.current is not None:
                 self.unsettled = True  # how it is would be asked of a service that does not answer
-                self._heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
+                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
+            raise
+        except MLWorkflowsError:
+            raise  # it says itself what is with the run
+        except Exception:
+            if self.cancel_on_kill and self.is_last_life(context):
+                self.stop_current("The task has failed for a reason of its own, and no later attempt takes up the run")
+            elif self.current is not None:
+                self.log.warning("The task has failed for a reason of its own; run %s goes on.", self.current)
             raise
 
     def stop_current(self, why: str) -> None:
@@ -211,6 +220,11 @@ class RunOperator(BaseOperator):
     def is_taken_up_again(self) -> bool:
         """Whether a later attempt of the task finds the run, or the run is none of this task's."""
         return True
+
+    def is_last_life(self, context: Context) -> bool:
+        """Whether no later attempt of the task takes up the run."""
+        ti = context["ti"]
+        return ti.try_number > ti.max_tries or not self.is_taken_up_again
 
     def _publish(self, context: Context, run: Run) -> None:
         self.log.info("%s run %s is %s. %s", self.service.name, run.ref, run.status, run.url)
@@ -259,7 +273,8 @@ class RunOperator(BaseOperator):
             **watch.rules.payload(),
         )
         left = max(0.0, watch.rules.deadline - self.clock.time())
-        self._heed_kill(context, run)
+        self.handler.heed_kill(context, run)
+        self.handler.heed_mark(context, run)
         self.defer(
             trigger=trigger,
             method_name=self.execute_complete.__name__,
@@ -275,7 +290,7 @@ class RunOperator(BaseOperator):
         while verdict is None:
             left = watch.rules.deadline - self.clock.time()
             self.clock.sleep(min(pause, max(0.0, left)), self.bell)
-            self._heed_kill(context, run)
+            self.handler.heed_kill(context, run)
             try:
                 run = self.read(run.ref)
             except MLWorkflowsError as error:
@@ -298,7 +313,7 @@ class RunOperator(BaseOperator):
             except MLWorkflowsError as error:
                 watch.miss_log(error)
 
-    def _conclude(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict, message: str) -> str:
+    def _conclude(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict | None, message: str) -> str:
         """End the task as the verdict on its run demands, or go on waiting if it no longer holds."""
         lost = lost_error(ref, verdict, message)
         if lost is not None:
@@ -306,8 +321,6 @@ class RunOperator(BaseOperator):
         watch = self._watch(deadline)
         try:
             run = self.read(ref)
-        except NotFoundError as missing:
-            raise gone_error(ref, str(missing)) from missing
         except MLWorkflowsError as error:
             return self._go_on_unread(context, ref, watch, verdict, error)
         current = watch.see(run, self.clock.time())
@@ -318,13 +331,13 @@ class RunOperator(BaseOperator):
             self._raise_timeout(run, deadline)
         if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
             run = self.handler.answered(run, self._memory.noted)
-            self._heed_kill(context, run)
+            self.handler.heed_kill(context, run)
         elif current is not None and (unfinished := unfinished_error(run, current)) is not None:
             raise unfinished
         return self._follow(context, run, deadline)
 
     def _go_on_unread(
-        self, context: Context, ref: RunRef, watch: RunWatch, verdict: Verdict, error: MLWorkflowsError
+        self, context: Context, ref: RunRef, watch: RunWatch, verdict: Verdict | None, error: MLWorkflowsError
     ) -> str:
         """Take a failed read for what it is while waiting, too: no reason to give the run up."""
         unread = Run(ref, RunState.UNKNOWN, "not to be read", url=watch.memory.url)
@@ -339,11 +352,21 @@ class RunOperator(BaseOperator):
         """Report a run that is over: its id if it succeeded, otherwise its error."""
         publish_outcome(context, self.log, run)
         if self.fetch_metrics:
-            context["ti"].xcom_push(key="metrics", value=cut_to_limit(dict(self.hook.get_metrics(run))))
+            self._publish_metrics(context, run)
         error = self.outcome_error(run)
         if error is not None:
             raise error
         return run.ref.run_id
+
+    def _publish_metrics(self, context: Context, run: Run) -> None:
+        """Push what the steps measured. How the run has ended does not depend on that."""
+        until = self.clock.time() + METRICS_SECONDS
+        try:
+            metrics = self.handler.persisted(partial(self.hook.get_metrics, run), until)
+        except MLWorkflowsError as error:
+            self.log.warning("What the steps of run %s measured could not be read. %s", run.ref, error)
+        else:
+            context["ti"].xcom_push(key="metrics", value=cut_to_limit(dict(metrics)))
 
     def outcome_error(self, run: Run) -> RunError | None:
         """The error for a run that is over; None if it ended as it should."""
@@ -368,28 +391,6 @@ class RunOperator(BaseOperator):
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
             + (f" See {run.url}" if run.url else ""),
-            ref=run.ref,
-            url=run.url,
-        )
-
-    def _heed_kill(self, context: Context, run: Run) -> None:
-        """If Airflow has told this worker to end the task, find out why, and stop or leave the run."""
-        if not self.bell.rung:
-            return
-        ti = context["ti"]
-        state = TaskKey.of(ti).state_if_answered()
-        if state in ENDED_BY_SOMEBODY:
-            why = f"The task was ended from outside (its state is {state})"
-            if self.cancel_on_kill:
-                self.handler.stop_quickly(run.ref, why)
-            raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
-        if self.cancel_on_kill and (ti.try_number > ti.max_tries or not self.is_taken_up_again):
-            why = "The worker is shutting down and no later attempt takes up the run"
-            self.handler.stop_quickly(run.ref, why)
-            raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
-        raise RunInterruptedError(
-            f"The worker is shutting down. Run {run.ref} goes on, and the task's next attempt takes it up "
-            f"again. See {run.url}",
             ref=run.ref,
             url=run.url,
         )

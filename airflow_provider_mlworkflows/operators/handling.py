@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from airflow_provider_mlworkflows.clock import Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
     NotFoundError,
+    RunInterruptedError,
     RunWaitingError,
     StopImpossibleError,
+    is_to_be_stopped_again,
     is_transient,
 )
-from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+from airflow_provider_mlworkflows.task_states import ENDED_BY_SOMEBODY, MARKED, TaskKey
+from airflow_provider_mlworkflows.watching import MISSING_GRACE
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_mlworkflows.hooks.base import RunHook
     from airflow_provider_mlworkflows.operators.base import RunOperator
 
 T = TypeVar("T")
@@ -35,8 +42,6 @@ STOP_SECONDS = 60.0
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
 SETTLE_INTERVAL = 3.0
-LOOKS_FOR_MISSING = 3
-"""How often a run must be missing before it counts as deleted."""
 
 
 class RunHandler:
@@ -50,11 +55,20 @@ class RunHandler:
     def __init__(self, operator: RunOperator) -> None:
         self._operator = operator
 
-    def settled(self, before: Run) -> Run:
-        """After an action: the run once it shows a change, or as it is after two minutes."""
+    def settled(self, before: Run, steps: Iterable[Step] = ()) -> Run:
+        """After an action: the run once it shows a change, or as it is after two minutes.
+
+        :param steps: those that the action was for. Others of the run may change meanwhile; if there are none given,
+            any change counts.
+        """
+        names = frozenset(step.name for step in steps)
+
+        def is_changed(run: Run) -> bool:
+            return _look_of(run, names) != _look_of(before, names) or (run.is_over and not before.is_over)
+
         self._operator.unsettled = True
-        run = self.read_until(before, lambda run: run.fingerprint != before.fingerprint, SETTLE_SECONDS)
-        self._operator.unsettled = run.fingerprint == before.fingerprint
+        run = self.read_until(before, is_changed, SETTLE_SECONDS)
+        self._operator.unsettled = not is_changed(run)
         return run
 
     def answered(self, run: Run, noted: list[str]) -> Run:
@@ -65,6 +79,7 @@ class RunHandler:
         """
         operator = self._operator
         inputs = operator.waiting_inputs or {}
+        continued = []
         for step in run.waiting_steps:
             if step.name not in (operator.approve_steps if step.is_gate else inputs):
                 continue
@@ -78,7 +93,8 @@ class RunHandler:
             noted.append(mark)
             operator.log.info("Step %s waits (%s); continuing it.", step.name, step.status)
             operator.hook.continue_step(run, step, inputs.get(step.name) or {})
-        return self.settled(run)
+            continued.append(step)
+        return self.settled(run, continued)
 
     def over(self, run: Run) -> Run:
         """A run that is stopping once it is over, or as it is after two minutes."""
@@ -99,7 +115,8 @@ class RunHandler:
         :raises BadRequestError: if the service refuses, and the run does not end by itself.
         """
         operator = self._operator
-        for _ in range(LOOKS_FOR_MISSING):
+        give_up = operator.clock.time() + MISSING_GRACE
+        while operator.clock.time() <= give_up and not operator.bell.rung:
             try:
                 self._stop_visibly(ref)
             except NotFoundError:
@@ -132,28 +149,66 @@ class RunHandler:
         :returns: whether nothing is left to be stopped.
         """
         operator = self._operator
-        stop = partial(operator.hook.stop_run, ref, force=operator.unsettled)
+        stop = _Stop(ref, is_forced=operator.unsettled)
+        until, failure = operator.clock.time() + STOP_SECONDS, f"Run {ref} could not be stopped yet"
         try:
-            stopped = self.persisted(stop, operator.clock.time() + STOP_SECONDS, f"Run {ref} could not be stopped yet")
+            stopped = self.persisted(lambda: stop.ask(operator.hook), until, failure, is_to_be_stopped_again)
         except MLWorkflowsError as error:
             self._tell_unstopped(ref, why, error)
             return False
         self._tell_stopped(ref, why, stopped)
         return True
 
+    def heed_mark(self, context: Context, run: Run) -> None:
+        """End the task if somebody has ended it by now, before the run is left to a trigger.
+
+        Airflow tells a worker so with its next heartbeat only, and nobody of a task that has deferred before that.
+
+        :raises RunInterruptedError: if that is so.
+        """
+        state = TaskKey.of(context["ti"]).state_if_answered()
+        if state in MARKED:
+            self._end_as_told(run, f"The task was ended from outside (its state is {state})")
+
+    def heed_kill(self, context: Context, run: Run) -> None:
+        """If Airflow has told this worker to end the task, find out why, and stop or leave the run.
+
+        :raises RunInterruptedError: if it has.
+        """
+        operator = self._operator
+        if not operator.bell.rung:
+            return
+        state = TaskKey.of(context["ti"]).state_if_answered()
+        if state in ENDED_BY_SOMEBODY:
+            self._end_as_told(run, f"The task was ended from outside (its state is {state})")
+        if operator.cancel_on_kill and operator.is_last_life(context):
+            self._end_as_told(run, "The worker is shutting down and no later attempt takes up the run")
+        raise RunInterruptedError(
+            f"The worker is shutting down. Run {run.ref} goes on, and the task's next attempt takes it up "
+            f"again. See {run.url}",
+            ref=run.ref,
+            url=run.url,
+        )
+
+    def _end_as_told(self, run: Run, why: str) -> NoReturn:
+        if self._operator.cancel_on_kill:
+            self.stop_quickly(run.ref, why)
+        raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
+
     def stop_quickly(self, ref: RunRef, why: str) -> None:
         """Ask for a run to be stopped, three times at most, as a task does that has only seconds left."""
         operator = self._operator
         ask_again_until = operator.clock.time() + KILL_LAST_ATTEMPT
+        # A run that does not show its last action yet may look over and be alive.
+        stop = _Stop(ref, is_forced=operator.unsettled)
         for pause in (*KILL_PAUSES, None):
             try:
                 hook = operator.service.hook(
                     operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
                 )
-                # A run that does not show its last action yet may look over and be alive.
-                self._tell_stopped(ref, why, hook.stop_run(ref, force=operator.unsettled))
+                self._tell_stopped(ref, why, stop.ask(hook))
             except MLWorkflowsError as error:
-                if pause is not None and is_transient(error) and operator.clock.time() < ask_again_until:
+                if pause is not None and is_to_be_stopped_again(error) and operator.clock.time() < ask_again_until:
                     operator.clock.sleep(pause, Bell())  # not the operator's, which has rung
                     continue
                 self._tell_unstopped(ref, why, error)
@@ -169,11 +224,18 @@ class RunHandler:
         story = "is being stopped" if stopped else "was over already"
         self._operator.log.info("%s; run %s %s.", why, ref, story)
 
-    def persisted(self, ask: Callable[[], T], until: float, failure: str = "The service could not be asked") -> T:
+    def persisted(
+        self,
+        ask: Callable[[], T],
+        until: float,
+        failure: str = "The service could not be asked",
+        is_worth_it: Callable[[MLWorkflowsError], bool] = is_transient,
+    ) -> T:
         """What asking the service comes to, asked again while it fails just now.
 
         :param until: when to give up, in seconds since the epoch.
         :param failure: what has failed then, for the log.
+        :param is_worth_it: whether to ask again after an error.
         :raises MLWorkflowsError: if it fails in another way, or still then.
         """
         operator = self._operator
@@ -181,7 +243,7 @@ class RunHandler:
             try:
                 return ask()
             except MLWorkflowsError as error:
-                if not is_transient(error) or operator.bell.rung or operator.clock.time() >= until:
+                if not is_worth_it(error) or operator.bell.rung or operator.clock.time() >= until:
                     raise
                 operator.log.warning("%s; trying again. %s", failure, error)
                 operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
@@ -202,6 +264,31 @@ class RunHandler:
                     raise
                 operator.log.warning("Run %s could not be read; reading it again. %s", run.ref, error)
         return run
+
+
+@dataclass(slots=True)
+class _Stop:
+    """A stop that is asked for until it goes through.
+
+    That a look finds nothing may be a matter of the moment: after that no look comes before it.
+    """
+
+    ref: RunRef
+    is_forced: bool
+
+    def ask(self, hook: RunHook) -> bool:
+        try:
+            return hook.stop_run(self.ref, force=self.is_forced)
+        except NotFoundError:
+            self.is_forced = True
+            raise
+
+
+def _look_of(run: Run, names: frozenset[str]) -> object:
+    """What changes with the steps of these names, or with any if there are none."""
+    if not names:
+        return run.fingerprint
+    return [(step.id, step.status, step.attempt, step.updated_at) for step in run.steps if step.name in names]
 
 
 def _is_ending(run: Run) -> bool:

@@ -111,11 +111,13 @@ class ObsStartWorkflowOperator(UnmarkedStartOperator):
         """The executions of the workflow that calls have started (listWorkflowExecution)."""
         return self.hook.list_started(self.graph_name, since)
 
-    def resembles(self, run: Run) -> bool:
-        """Whether an execution may be for the same object, with the same inputs (getWorkflowExecution)."""
-        return self.hook.may_stem_from(
-            run.ref, bucket=self.bucket, object_key=self.object_key, inputs=self._checked_inputs()
-        )
+    def given(self) -> dict[str, Any]:
+        """The object, and the inputs as the workflow declares them."""
+        return {"bucket": self.bucket, "object_key": self.object_key, "inputs": self._checked}
+
+    def resembles(self, run: Run, given: Any) -> bool:
+        """Whether an execution may be for this object, with these inputs (getWorkflowExecution)."""
+        return self.hook.may_stem_from(run.ref, **given)
 
     def find_started(self, record: StartRecord) -> Run | None:
         """The execution that has the token as an input."""

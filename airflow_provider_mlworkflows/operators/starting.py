@@ -7,7 +7,7 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from airflow_provider_mlworkflows.choices import (
     ON_CLEAR,
@@ -26,12 +26,13 @@ from airflow_provider_mlworkflows.exceptions import (
     is_uncertain,
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
-from airflow_provider_mlworkflows.operators.handling import LOOKS_FOR_MISSING
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
 from airflow_provider_mlworkflows.runs import Run, RunState
-from airflow_provider_mlworkflows.watching import Verdict
+from airflow_provider_mlworkflows.watching import MISSING_GRACE, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Context
 
 LOOKUP_SECONDS = 30.0
@@ -102,10 +103,14 @@ class StartOperator(RunOperator):
         record = self._load_record(context)
         if record is None:
             return self._start(context)
-        run = self._recorded_run(record, is_cleared=record.max_tries != context["ti"].max_tries)
+        is_cleared = record.max_tries != context["ti"].max_tries
+        run = self._recorded_run(context, record, is_cleared=is_cleared)
+        if run is None and record.scope not in ({}, self.service.scope_of(self)):
+            self._give_up_elsewhere(context, record, is_cleared=is_cleared)
+            return self._start(context)
         if record.is_given_up or self.is_changed_since(record):
             return self._replace(context, record, run)
-        if record.max_tries != context["ti"].max_tries:
+        if is_cleared:
             return self._after_clear(context, record, run)
         return self._after_retry(context, record, run)
 
@@ -119,21 +124,29 @@ class StartOperator(RunOperator):
         return record is not None and record.max_tries != context["ti"].max_tries
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume the task; if no triggerer has followed its run to the deadline, see what has become of it."""
+        """Resume the task; if no trigger has followed its run to the end, see what has become of it.
+
+        After the failure of a trigger the next attempt does so; the last one follows the run itself.
+        """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
-        except TaskDeferralTimeout:
+        except (TaskDeferralTimeout, TaskDeferralError) as failure:
+            is_over = isinstance(failure, TaskDeferralTimeout)
             record = self._load_record(context)
-            if record is None or not record.run_id:
+            if record is None or not record.run_id or not (is_over or self.is_last_life(context)):
                 raise
             if self.is_outdated(context):
                 return self.execute(context)
-            self.log.warning("No triggerer has followed run %s to its deadline; looking at it now.", record.ref)
-            return self.take_up(context, record.ref, record.deadline, Verdict.TIMEOUT)
+            if is_over:
+                self.log.warning("No triggerer has followed run %s to its deadline; looking at it now.", record.ref)
+                return self.take_up(context, record.ref, record.deadline, Verdict.TIMEOUT)
+            self.log.warning("The trigger of run %s has failed; this worker follows the run itself.", record.ref)
+            self.deferrable = False
+            return self.take_up(context, record.ref, record.deadline, None)
 
     def _start(self, context: Context) -> tuple[Run, float]:
         self.prepare_start()
-        self._give_way("started anything")
+        self._give_way(context, "started anything")
         now = self.clock.time()
         record = StartRecord(
             token=f"airflow-{secrets.token_hex(8)}",
@@ -144,6 +157,7 @@ class StartOperator(RunOperator):
             intent_at=now,
             deadline=now + self.timeout,
             before=self.state_before(),
+            scope=self.service.scope_of(self),
         )
         self._save_record(context, record)
         self._intent, self.current = record, None
@@ -164,11 +178,13 @@ class StartOperator(RunOperator):
         """Record the run that a start has created."""
         started_at = run.started_at.timestamp() if run.started_at else self.clock.time()
         self.current = run.ref
-        record = self._of_run(replace(record, deadline=started_at + self.timeout), run)
+        # One that is run again has begun long before.
+        deadline = max(record.deadline, started_at + self.timeout)
+        record = self._of_run(replace(record, deadline=deadline), run)
         self._save_record(context, record)
         return run, record.deadline
 
-    def _recorded_run(self, record: StartRecord, *, is_cleared: bool) -> Run | None:
+    def _recorded_run(self, context: Context, record: StartRecord, *, is_cleared: bool) -> Run | None:
         if not record.run_id:
             try:
                 return self.look_for_started(record)
@@ -178,13 +194,16 @@ class StartOperator(RunOperator):
                 self.log.warning("The task was cleared, so another run is started in spite of this: %s", doubt)
                 return None
         self.current = record.ref
-        for _ in range(LOOKS_FOR_MISSING):
+        give_up = self.clock.time() + MISSING_GRACE
+        while True:
             try:
                 return self.read(record.ref)
             except NotFoundError:
+                if self.clock.time() >= give_up:
+                    self.current = None
+                    return None
                 self.clock.sleep(LOOKUP_INTERVAL, self.bell)
-        self.current = None
-        return None
+                self._give_way(context, "found its run")
 
     def look_for_started(self, record: StartRecord) -> Run | None:
         """Look for a run by its marker until it would surely be visible.
@@ -212,7 +231,7 @@ class StartOperator(RunOperator):
         if run is None or self.on_clear != "repair":
             return self._replace(context, record, run)
         run = self.handler.after_kill(run)
-        self._give_way("taken up its run")
+        self._give_way(context, "taken up its run")
         if run.state is RunState.SUCCEEDED:
             return self._replace(context, record, run)
         if not run.state.is_terminal:
@@ -227,7 +246,7 @@ class StartOperator(RunOperator):
         perhaps_cleared = record.clear_number != context["dag_run"].clear_number
         if perhaps_cleared or run.state is RunState.STOPPING:
             run = self.handler.after_kill(run)
-            self._give_way("taken up its run")
+            self._give_way(context, "taken up its run")
         if run.state in (RunState.STOPPING, RunState.STOPPED):
             if perhaps_cleared:
                 return self._replace(context, record, run)
@@ -262,7 +281,7 @@ class StartOperator(RunOperator):
         return run, record.deadline
 
     def _repair(self, context: Context, record: StartRecord, before: Run) -> tuple[Run, float]:
-        self._give_way("repaired its run")
+        self._give_way(context, "repaired its run")
         # Written first: were it lost afterwards, the repaired run would be held to its old deadline.
         record = replace(self._of_this_attempt(context, record, before), deadline=self.clock.time() + self.timeout)
         self._save_record(context, record)
@@ -272,11 +291,11 @@ class StartOperator(RunOperator):
             self.log.warning(
                 "Run %s: the repair was not confirmed; looking whether it took effect. %s", before.ref, error
             )
-            run = self.handler.settled(before)
-            if run.fingerprint == before.fingerprint:
+            run = self.handler.settled(before, before.failed_steps)
+            if self.unsettled:
                 return self._unrepaired(context, record, before, error)
         else:
-            run = self.handler.settled(before)
+            run = self.handler.settled(before, before.failed_steps)
         self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
         return run, record.deadline
 
@@ -285,7 +304,7 @@ class StartOperator(RunOperator):
     ) -> tuple[Run, float]:
         """Only a plain refusal means that a run cannot be repaired; anything else may pass."""
         if self.on_unrepairable == "restart" and isinstance(error, BadRequestError | NotFoundError):
-            self._give_way("started another run")
+            self._give_way(context, "started another run")
             self.log.warning("Run %s cannot be repaired; starting another.", run.ref)
             return self._replace(context, record, run)
         raise error
@@ -293,20 +312,48 @@ class StartOperator(RunOperator):
     def _replace(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
         """Start another run. The old one is stopped first if it still goes on, or is kept by the service."""
         if run is not None:
-            # Written first: a later attempt must neither take up a run that was told to make way, nor ask why it
-            # has stopped or where it is.
-            self._save_record(context, self._of_run(replace(record, is_given_up=True), run))
-            if self.is_in_the_way(run):
-                self.log.info("Stopping the earlier run %s before starting another.", run.ref)
-                self.handler.stop_before_start(run.ref)
+            self._give_up(context, record, run)
         return self._start(context)
+
+    def _give_up(self, context: Context, record: StartRecord, run: Run) -> None:
+        # Written first: a later attempt must neither take up a run that was told to make way, nor ask why it has
+        # stopped or where it is.
+        self._save_record(context, self._of_run(replace(record, is_given_up=True), run))
+        if self.is_in_the_way(run):
+            self.log.info("Stopping the earlier run %s before starting another.", run.ref)
+            self.handler.stop_before_start(run.ref)
+
+    def _give_up_elsewhere(self, context: Context, record: StartRecord, *, is_cleared: bool) -> None:
+        """Stop the run with the connection and in the place it was started in, if it is to be found there."""
+        here = self.service.scope_of(self)
+        there = ", ".join(f"{name}={value!r}" for name, value in record.scope.items() if value != here.get(name))
+        self.log.warning("The task's run was started with %s; looking for it there, to stop it.", there)
+        self._move_to(record.scope)
+        try:
+            run = self._recorded_run(context, record, is_cleared=is_cleared)
+            if run is not None:
+                self._give_up(context, record, run)
+        except MLWorkflowsError as error:
+            if self.bell.rung or not is_cleared:
+                raise
+            self.log.warning("Whether a run started with %s still goes on cannot be told. %s", there, error)
+        finally:
+            self._move_to(here)
+
+    def _move_to(self, scope: Mapping[str, Any]) -> None:
+        for name, value in scope.items():
+            setattr(self, name, value)
+        self.__dict__.pop("hook", None)
 
     def is_in_the_way(self, run: Run) -> bool:
         """Whether an earlier run must be stopped before another is started."""
         return not run.is_over
 
-    def _give_way(self, what: str) -> None:
+    def _give_way(self, context: Context, what: str) -> None:
+        """End if the task is told to, and see to the run that it may have."""
         if self.bell.rung:
+            if self.current is not None:
+                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
             raise RunInterruptedError(f"The task was told to end before it had {what}.", ref=self.current)
 
     def _of_this_attempt(self, context: Context, record: StartRecord, run: Run) -> StartRecord:

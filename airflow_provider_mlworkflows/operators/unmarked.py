@@ -46,17 +46,22 @@ class UnmarkedStartOperator(StartOperator):
     def recent_runs(self, since: float) -> Sequence[Run]:
         """The runs of the workflow that have begun since, in seconds since the epoch by the service's clock."""
 
-    def resembles(self, run: Run) -> bool:
-        """Whether a run has been started with what this task starts runs with."""
+    def given(self) -> Any:
+        """What a run is started with, as JSON, if a run tells."""
+        return None
+
+    def resembles(self, run: Run, given: Any) -> bool:
+        """Whether a run may have been started with this."""
         return True
 
     def state_before(self) -> dict[str, Any] | None:
-        """The runs that are there already, and the service's time."""
+        """The runs that are there already, the service's time, and what the new run is started with."""
         if self.leaves_marker:
             return None
         runs = self.recent_runs(self.hook.service_time() - NOTED_SECONDS)
         # Only an answer tells the service's time, and this may have been the first.
-        return {"time": self.hook.service_time(), "run_ids": [run.ref.run_id for run in runs]}
+        noted = [run.ref.run_id for run in runs]
+        return {"time": self.hook.service_time(), "run_ids": noted, "given": self.given()}
 
     def look_for_started(self, record: StartRecord) -> Run | None:
         """Look for the run by its marker, or for the only run that can be the one.
@@ -92,7 +97,7 @@ class UnmarkedStartOperator(StartOperator):
             for run in begun
             if run.ref.run_id not in noted
             and (run.started_at is None or run.started_at.timestamp() <= since + START_WINDOW)
-            and self.resembles(run)
+            and self.resembles(run, record.before["given"])
         ]
 
 

@@ -9,14 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from airflow_provider_mlworkflows.choices import checked_choice
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, NotFoundError, RunFailedError
+from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, RunFailedError
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
 from airflow_provider_mlworkflows.outcomes import (
-    gone_error,
     lost_error,
     publish_outcome,
     run_error,
@@ -145,6 +145,14 @@ class RunSensor(BaseSensorOperator):
         watch.memory.errors = 0
         self._defer(context, news.ref, watch)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume the task; if no triggerer has followed the run in time, take a last look at it."""
+        if _is_timeout(next_method, next_kwargs):
+            self.log.warning("No triggerer has followed run %s in time; looking at it now.", self.ref)
+            news = WatchEvent(self.ref, Verdict.TIMEOUT, self.clock.time(), step_name=self.watched_step)
+            next_method, next_kwargs = self.execute_complete.__name__, {"event": news.payload()}
+        return super().resume_execution(next_method, next_kwargs, context)
+
     def _complete(self, context: Context, news: WatchEvent) -> str:
         lost = lost_error(news.ref, news.verdict, news.message)
         if lost is not None:
@@ -152,8 +160,6 @@ class RunSensor(BaseSensorOperator):
         watch = self._watch(context, news.deadline)
         try:
             run = self.hook.get_run(news.ref)
-        except NotFoundError as missing:
-            raise gone_error(news.ref, str(missing)) from missing
         except MLWorkflowsError as error:
             self._go_on_unread(context, news, watch, error)
         current = watch.see(run, self.clock.time())
@@ -259,6 +265,12 @@ class RunSensor(BaseSensorOperator):
             return RunFailedError(f"{story} Its steps are: {names}. See {run.url}", ref=run.ref, url=run.url)
         context["ti"].xcom_push(key="step", value=step_facts(step))
         return step_error(run, step, service=self.service.name)
+
+
+def _is_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:
+    """Whether a task is resumed because its trigger has not fired in time."""
+    error = (next_kwargs or {}).get("error")
+    return next_method == TRIGGER_FAIL_REPR and error == TriggerFailureReason.TRIGGER_TIMEOUT
 
 
 def _memory_key(context: Context) -> str:

@@ -9,15 +9,15 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     MLWorkflowsError,
+    NotFoundError,
     StopImpossibleError,
-    is_transient,
+    is_to_be_stopped_again,
 )
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
@@ -181,19 +181,22 @@ class RunTrigger(BaseTrigger):
             self.log.error("Run %s could not be stopped and may go on: %s", self.ref, error)
 
     async def _stop_unless_taken_up(self) -> None:
-        if await self._is_taken_up_for_sure():
-            self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
-            return
         hook = self.service.hook(self.service.scope_of(self), clock=self.clock)
+        is_forced = False
         for attempt in range(1, STOP_ATTEMPTS + 1):
+            if await self._is_taken_up_for_sure():
+                self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
+                return
             try:
-                stopped = await hook.stop_run.aio(self.ref)
+                stopped = await hook.stop_run.aio(self.ref, force=is_forced)
             except StopImpossibleError as fact:
                 self.log.warning("The task was ended from outside. %s", fact)
                 return
             except MLWorkflowsError as error:
-                if attempt == STOP_ATTEMPTS or not is_transient(error):
+                if attempt == STOP_ATTEMPTS or not is_to_be_stopped_again(error):
                     raise
+                # What does not show just now may be there: then no look comes before the stop.
+                is_forced = is_forced or isinstance(error, NotFoundError)
                 self.log.warning("Run %s could not be stopped yet; trying again. %s", self.ref, error)
                 await self.clock.asleep(ASK_AGAIN_SECONDS)
             else:
@@ -223,7 +226,11 @@ class RunTrigger(BaseTrigger):
         """What an earlier life of this trigger has logged."""
         if self.task_instance is None:
             return None
-        return await _undisturbed(TaskKey.of(self.task_instance).axcom(MEMORY_KEY))
+        try:
+            return await _undisturbed(TaskKey.of(self.task_instance).axcom(MEMORY_KEY))
+        except Exception as error:  # whatever keeps an XCom backend from answering: the run matters more
+            self.log.warning("What was seen of the run before is not known; lines may show twice. %s", error)
+            return None
 
     async def _store_memory(self, memory: str) -> None:
         if memory == self.memory:
@@ -231,7 +238,7 @@ class RunTrigger(BaseTrigger):
         if self.task_instance is not None:
             try:
                 await _undisturbed(TaskKey.of(self.task_instance).aset_xcom(MEMORY_KEY, memory))
-            except AirflowRuntimeError as error:
+            except Exception as error:  # whatever keeps an XCom backend from taking it
                 self.log.warning("Airflow did not keep what was seen; trying again at the next reading. %s", error)
                 return
         self.memory = memory

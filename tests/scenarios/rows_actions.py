@@ -92,6 +92,13 @@ def rerun(stage: Stage) -> None:
 
 
 @operator_row("rerun action")
+def rerun_of_a_run_that_began_long_ago(stage: Stage) -> None:
+    run_id = _started(stage, *chain(("train", (fails(), completes(600)))), seconds=8 * 86400)
+    assert stage.attempt(stage.actor(run_id, "rerun")).state == "success"
+    assert stage.counts == Counts(repairs=1)
+
+
+@operator_row("rerun action")
 def rerun_that_fails_again(stage: Stage) -> None:
     run_id = _started(stage, *chain(("train", fails())), seconds=100)
     result = stage.attempt(stage.actor(run_id, "rerun"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
@@ -19,6 +19,7 @@ from tests.scenarios.service import Counts
 from tests.scenarios.table import sensor_row
 
 if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.sensors.base import RunSensor
     from tests.scenarios.stage import Stage
 
 # Airflow words these errors itself in some modes.
@@ -87,6 +88,33 @@ def sensor_time_out_while_the_service_is_down(stage: Stage) -> None:
     stage.outage(540, 4000, status=503)
     result = stage.attempt(stage.sensor(run_id, timeout=600))
     assert isinstance(result.error, AirflowSensorTimeout)
+
+
+def _unwatched(stage: Stage, *steps: PlannedStep, **arguments: Any) -> RunSensor:
+    """Defer a sensor that no triggerer takes up until Airflow gives up on its deferral."""
+    sensor = stage.sensor(_started(stage, *steps), timeout=600, **arguments)
+    stage.defer(sensor)
+    stage.clock.advance(1200)
+    stage.airflow.expire_deferral()
+    return sensor
+
+
+@sensor_row(modes=("deferrable",))
+def nobody_has_watched_a_run_that_is_over(stage: Stage) -> None:
+    sensor = _unwatched(stage, *chain(("train", completes(300))))
+    assert stage.attempt(sensor).state == "success"
+
+
+@sensor_row(modes=("deferrable",))
+def nobody_has_watched_a_run_that_goes_on(stage: Stage) -> None:
+    sensor = _unwatched(stage, *chain(("train", endless())))
+    assert isinstance(stage.attempt(sensor).error, AirflowSensorTimeout)
+
+
+@sensor_row(modes=("deferrable",))
+def nobody_has_watched_and_that_skips(stage: Stage) -> None:
+    sensor = _unwatched(stage, *chain(("train", endless())), soft_fail=True)
+    assert stage.attempt(sensor).state == "skipped"
 
 
 @sensor_row(differs=_AIRFLOWS_WORDS)

@@ -27,6 +27,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
     "truncated_json": {"action": "truncate", "cut_json": True},
     "proxy_pages": {"action": "html", "status": 502},
     "proxy_pages_of_success": {"action": "html", "status": 200},
+    "refusals": {"status": 400},
 }
 
 

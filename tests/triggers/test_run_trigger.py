@@ -330,6 +330,24 @@ class TestKill:
         assert modelarts.stops == 0
         assert settled(modelarts) == "running"
 
+    async def test_a_stop_that_is_late_does_not_hit_what_a_later_attempt_has_taken_up(
+        self, modelarts: Bench, long: str
+    ) -> None:
+        defer(modelarts, long)
+        refusal = FaultRule(operation="CreateWorkflowExecutionsActions", status=503, times=None)
+        modelarts.emulator.faults.add(refusal)
+        async with modelarts.airflow.start_trigger() as running:
+            await polling(modelarts, running)
+            modelarts.airflow.mark("failed")
+            await running.revoke()
+            await until(lambda: "could not be stopped yet" in running.log.masked())
+            modelarts.airflow.ti.state = "running"
+            modelarts.emulator.faults.remove(refusal)
+            await running.wait_until_done()
+            assert "watched elsewhere" in running.log.masked()
+        assert modelarts.stops == 0
+        assert settled(modelarts) == "running"
+
     async def test_a_clear_stops_a_run_that_has_been_replaced(self, modelarts: Bench, long: str) -> None:
         task = operator(long, durable=False)
         first = modelarts.airflow.run(task).xcoms["run_id"]
