@@ -124,9 +124,9 @@ class StartOperator(RunOperator):
         return record is not None and record.max_tries != context["ti"].max_tries
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume the task; if no trigger has followed its run to the end, see what has become of it.
+        """Resume the task; if its trigger has not fired, see what has become of the run.
 
-        After the failure of a trigger the next attempt does so; the last one follows the run itself.
+        After a failure of the trigger the next attempt does so; the last one follows the run itself.
         """
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -339,6 +339,7 @@ class StartOperator(RunOperator):
             self.log.warning("Whether a run started with %s still goes on cannot be told. %s", there, error)
         finally:
             self._move_to(here)
+        self.current = None
 
     def _move_to(self, scope: Mapping[str, Any]) -> None:
         for name, value in scope.items():
