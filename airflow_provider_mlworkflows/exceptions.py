@@ -13,8 +13,8 @@
     │   ├── AuthenticationError       the credentials were not accepted (401)
     │   ├── PermissionDeniedError     the credentials are good, but not for this (403)
     │   ├── ThrottledError            too many requests; ``retry_after`` seconds if the service named them
-    │   ├── ServerError               the service failed (5xx)
-    │   └── UnexpectedReplyError      a reply that cannot be read: HTML, cut JSON, wrong types
+    │   ├── ServerError               the service failed (5xx), or ran out of time (408)
+    │   └── UnexpectedReplyError      a reply that cannot be read: HTML, cut JSON, wrong types, an unknown error in 2xx
     ├── StartUncertainError           a start whose answer was lost may or may not have created a run
     ├── StopImpossibleError           the service has no way to stop a run
     └── RunError                      the remote run itself; ``ref``, ``url`` and ``failed_steps`` tell more
@@ -29,6 +29,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowException
@@ -192,7 +193,12 @@ def is_to_be_stopped_again(error: MLWorkflowsError) -> bool:
 
 
 def is_uncertain(error: MLWorkflowsError) -> bool:
-    """Whether a write that ended with this error may have taken effect all the same."""
+    """Whether a write that ended with this error may have taken effect all the same.
+
+    Throttling surely came before the effect only with a 4xx status, which gateways give before they pass a request on.
+    """
     if isinstance(error, TransportError):
         return error.may_have_taken_effect
+    if isinstance(error, ThrottledError):
+        return not HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     return isinstance(error, ServerError | UnexpectedReplyError)

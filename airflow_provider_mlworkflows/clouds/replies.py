@@ -23,6 +23,7 @@ Redact = Callable[[str], str]
 
 EXCERPT_LENGTH = 300
 LONGEST_TEXT = 2_000
+REQUEST_TIMEOUT = 408
 NOT_THE_SERVICE = "Check that the endpoint is the service itself and not a proxy's page."
 
 
@@ -74,6 +75,14 @@ class Service:
             return f"{self.endpoint}/{host_label}{'' if path == '/' else path}"
         scheme, _, host = self.endpoint.partition("://")
         return f"{scheme}://{host_label}.{host}{path}"
+
+
+def is_server_failure(status: int) -> bool:
+    """Whether a status says that the service failed to answer (5xx), or to read the request in time (408).
+
+    Either leaves open whether a write took effect: what answers 408 may stand between the two.
+    """
+    return status >= 500 or status == REQUEST_TIMEOUT
 
 
 def read_reply(service: Service, request: Request[T], path: str, reply: WireReply, redact: Redact) -> T:

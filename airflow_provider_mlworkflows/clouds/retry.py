@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     ServerError,
     ThrottledError,
     TransportError,
+    is_uncertain,
 )
 
 BACKOFF_BASE = 1.0
@@ -25,7 +24,7 @@ def may_repeat(error: MLWorkflowsError, *, safe_to_repeat: bool) -> bool:
     many, with a 4xx status, which gateways do before they pass a request on.
     """
     if isinstance(error, ThrottledError):
-        return safe_to_repeat or HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return safe_to_repeat or not is_uncertain(error)
     if isinstance(error, TransportError):
         return safe_to_repeat or not error.may_have_taken_effect
     return safe_to_repeat and isinstance(error, ServerError)

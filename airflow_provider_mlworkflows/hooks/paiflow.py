@@ -32,6 +32,7 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks import alibaba
 from airflow_provider_mlworkflows.hooks.base import ConnectionFields, RunHook
@@ -276,7 +277,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
                 return False
         try:
             yield from self.terminate_pipeline_run.steps(ref.run_id)
-        except (BadRequestError, PermissionDeniedError):
+        except (BadRequestError, PermissionDeniedError, UnexpectedReplyError):
             # It may have ended between the two requests.
             run = yield from self.get_pipeline_run.steps(ref.run_id)
             if _is_settled(run):

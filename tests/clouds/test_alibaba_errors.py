@@ -85,7 +85,18 @@ def _refusal(body: Any, status: int, **headers: str) -> Refusal:
         (200, "Throttling.User", ThrottledError),
         (200, "InternalError", ServerError),
         (200, "InvalidParameter", BadRequestError),
-        (200, "Something", BadRequestError),
+        (200, "RunNotFound", NotFoundError),
+        (200, "NoPermission", PermissionDeniedError),
+        (200, "InvalidParameter.Timeout", BadRequestError),
+        (200, "Something", UnexpectedReplyError),
+        (200, "BackendTimeout", ServerError),
+        (400, "Timeout", ServerError),
+        (400, "Gateway.TimedOut", ServerError),
+        (400, "request_time_out", ServerError),
+        (400, "InvalidTimeout", BadRequestError),
+        (408, "", ServerError),
+        (408, "Whatever", ServerError),
+        (400, "Something", BadRequestError),
         (200, "InvalidAccessKeyId.NotFound", AuthenticationError),
     ],
 )
@@ -112,6 +123,9 @@ def test_kind(status: int, code: str, kind: type[ApiError]) -> None:
         (403, "200300001", "odd", PermissionDeniedError),
         (500, "200300001", "The run does not exist", ServerError),
         (429, "200300001", "odd", ThrottledError),
+        (408, "200300001", "odd", ServerError),
+        (200, "200300001", "odd", UnexpectedReplyError),
+        (201, "100500099", "odd", UnexpectedReplyError),
     ],
 )
 def test_numbers_for_codes_go_by_what_is_known_then_by_the_status(
@@ -141,6 +155,13 @@ def test_numbers_for_codes_go_by_what_is_known_then_by_the_status(
 )
 def test_advice(code: str, words: str) -> None:
     assert words in _refusal(_body(code), 400).advice
+
+
+def test_an_error_that_nobody_knows_does_not_pass_for_a_proxys_page() -> None:
+    advice = _refusal(_body("Something"), 200).advice
+
+    assert "not known" in advice
+    assert "proxy" not in advice
 
 
 def test_a_denied_action_is_named() -> None:
@@ -181,7 +202,13 @@ def test_xml_of_the_gateway_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(502, ServerError), (429, ThrottledError), (404, UnexpectedReplyError), (200, UnexpectedReplyError)],
+    [
+        (502, ServerError),
+        (408, ServerError),
+        (429, ThrottledError),
+        (404, UnexpectedReplyError),
+        (200, UnexpectedReplyError),
+    ],
 )
 def test_pages_that_are_no_json_keep_their_status(status: int, kind: type[ApiError]) -> None:
     refusal = read_refusal(WireReply(status, {"x-acs-request-id": "r-3"}, b"<html>Bad gateway</html>"))

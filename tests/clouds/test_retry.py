@@ -23,11 +23,15 @@ from airflow_provider_mlworkflows.exceptions import (
     TransportError,
     UnexpectedReplyError,
     is_transient,
+    is_uncertain,
 )
 from tests.clouds.support import json_reply
 
 BEFORE_SENDING = TransportError("refused", may_have_taken_effect=False)
 AFTER_SENDING = TransportError("reset", may_have_taken_effect=True)
+
+UNCERTAIN = {"reset", "in a success", "in a server error", "500", "html"}
+"""Messages of those that a write may have taken effect in spite of."""
 
 # error, is it transient, is a safe request repeated, is a write repeated
 DECISIONS: list[tuple[MLWorkflowsError, bool, bool, bool]] = [
@@ -56,6 +60,9 @@ def _name(value: object) -> str | None:
 class TestDecision:
     def test_transience(self, error: MLWorkflowsError, transient: bool, safe: bool, write: bool) -> None:
         assert is_transient(error) is transient
+
+    def test_certainty(self, error: MLWorkflowsError, transient: bool, safe: bool, write: bool) -> None:
+        assert is_uncertain(error) is (str(error) in UNCERTAIN)
 
     def test_repetition(self, error: MLWorkflowsError, transient: bool, safe: bool, write: bool) -> None:
         assert may_repeat(error, safe_to_repeat=True) is safe

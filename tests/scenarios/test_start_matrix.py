@@ -49,12 +49,14 @@ class Fault:
         list_lag: Seconds during which a new run is missing from lists.
         is_refused: The port refuses connections from the intent on, until the next attempt.
         leaves_doubt: Whether the caller cannot know that nothing was started, although nothing was.
+        throttles: Whether the error code is the service's own for throttling.
     """
 
     rule: Mapping[str, Any] = field(default_factory=dict)
     list_lag: float = 0.0
     is_refused: bool = False
     leaves_doubt: bool = False
+    throttles: bool = False
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -66,9 +68,24 @@ FAULTS: Mapping[str, Fault] = {
     "throttled": Fault({"status": 429, "times": 2}),
     "5xx_before": Fault({"status": 503, "when": "before"}, leaves_doubt=True),
     "5xx_after": Fault({"status": 500, "when": "after"}),
+    "408_before": Fault({"status": 408, "code": "Odd.Failure", "when": "before"}, leaves_doubt=True),
+    "408_after": Fault({"status": 408, "code": "Odd.Failure", "when": "after"}),
+    "unknown_word_in_2xx": Fault({"action": "envelope", "code": "Odd.Failure", "when": "after"}),
+    "unknown_number_in_2xx": Fault({"action": "envelope", "code": "100500099", "when": "after"}),
+    "timeout_in_2xx": Fault({"action": "envelope", "code": "BackendTimeout", "when": "after"}),
+    "throttled_in_2xx": Fault({"action": "envelope", "when": "after"}, throttles=True),
     "list_lags": Fault(list_lag=LIST_LAG),
     "answer_lost_list_lags": Fault({"action": "close", "when": "after"}, list_lag=LIST_LAG),
 }
+
+
+THROTTLING: Mapping[str, str] = {
+    "modelarts": "ModelArts.6101",
+    "paiflow": "Throttling.User",
+    "obs": "SlowDown",
+    "aom": "APIGW.0308",
+}
+"""Error codes, by the first word of a service's name."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +145,12 @@ USUAL = frozenset(
         ("throttled", "at_the_first_xcom"),
         ("5xx_before", "no_kill"),
         ("5xx_after", "while_deferring"),
+        ("408_before", "no_kill"),
+        ("408_after", "while_deferring"),
+        ("unknown_word_in_2xx", "no_kill"),
+        ("unknown_number_in_2xx", "no_kill"),
+        ("timeout_in_2xx", "no_kill"),
+        ("throttled_in_2xx", "no_kill"),
         ("list_lags", "before_the_record"),
         ("answer_lost_list_lags", "while_waiting"),
     }
@@ -153,7 +176,8 @@ class Sabotage:
         self._crash = crash
         self._shuts = fault.is_refused
         if fault.rule:
-            stage.service.fault("start", **fault.rule)
+            code = {"code": THROTTLING[stage.service.name.partition("-")[0]]} if fault.throttles else {}
+            stage.service.fault("start", **fault.rule, **code)
 
     @property
     def is_over(self) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.clouds.replies import Refusal
+from airflow_provider_mlworkflows.clouds.replies import Refusal, is_server_failure
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
@@ -55,6 +55,8 @@ _CODE_KINDS: tuple[tuple[re.Pattern[str], type[ApiError]], ...] = tuple(
         (r"AuthenticationFail", AuthenticationError),
         (r"Invalid(Api|Action|Product|Version)\.NotFound|InvalidAction|InvalidProtocol", BadRequestError),
         (r"^(Missing|InvalidParameter|UnsupportedHTTPMethod)", BadRequestError),
+        # Some gateways say so with a 4xx. A word that begins otherwise may name an argument.
+        (r"(?i)^(?!invalid|missing|unsupported).*time[-_. ]?d?[-_. ]?out", ServerError),
         (r"NotFound|NotExist", NotFoundError),
     )
 )
@@ -67,6 +69,7 @@ _ADVICE: Mapping[type[ApiError], str] = {
     ServerError: "The service failed; try again later, and give its support the request id.",
     UnexpectedReplyError: "Check that the endpoint is the service itself and not a proxy's page.",
 }
+_UNKNOWN_ADVICE = "It is not known what that means, nor whether it took effect; ask the service's support."
 _CODE_ADVICE: tuple[tuple[str, str], ...] = (
     ("InvalidTimeStamp", "The clock of this machine is more than 15 minutes off; set it."),
     ("InvalidAccessKeyId.Inactive", "The access key is disabled; enable it, or put another into the connection."),
@@ -183,14 +186,17 @@ def _numeric_kind(status: int, envelope: _Envelope) -> type[ApiError]:
 def _status_kind(status: int) -> type[ApiError]:
     if status == 429:
         return ThrottledError
-    if status >= 500:
+    if is_server_failure(status):
         return ServerError
+    if status < 400:
+        # An error that nobody knows, inside a success, may have come after the effect.
+        return UnexpectedReplyError
     named: Mapping[int, type[ApiError]] = {
         401: AuthenticationError,
         403: PermissionDeniedError,
         404: NotFoundError,
     }
-    return named.get(status, UnexpectedReplyError if 300 <= status < 400 else BadRequestError)
+    return named.get(status, BadRequestError)
 
 
 def _advice(kind: type[ApiError], envelope: _Envelope) -> str:
@@ -199,7 +205,7 @@ def _advice(kind: type[ApiError], envelope: _Envelope) -> str:
     for start, advice in _CODE_ADVICE:
         if envelope.code.startswith(start):
             return advice
-    return _ADVICE[kind]
+    return _UNKNOWN_ADVICE if kind is UnexpectedReplyError and envelope.code else _ADVICE[kind]
 
 
 def _retry_after(reply: WireReply) -> float | None:
@@ -212,7 +218,9 @@ def _retry_after(reply: WireReply) -> float | None:
 
 
 def _unreadable(reply: WireReply) -> Refusal:
-    kind = _status_kind(reply.status) if reply.status == 429 or reply.status >= 500 else UnexpectedReplyError
+    kind = _status_kind(reply.status)
+    if kind not in (ThrottledError, ServerError):
+        kind = UnexpectedReplyError
     return Refusal(
         kind,
         request_id=reply.headers.get(REQUEST_ID_HEADER, ""),

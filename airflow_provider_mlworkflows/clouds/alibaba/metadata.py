@@ -20,7 +20,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.issuing import (
 from airflow_provider_mlworkflows.clouds.client import Patience, exchange
 from airflow_provider_mlworkflows.clouds.issued import NEIGHBOUR, reported
 from airflow_provider_mlworkflows.clouds.operation import Request
-from airflow_provider_mlworkflows.clouds.replies import Refusal, Service
+from airflow_provider_mlworkflows.clouds.replies import Refusal, Service, is_server_failure
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     BadRequestError,
@@ -31,6 +31,7 @@ from airflow_provider_mlworkflows.exceptions import (
     ServerError,
     ThrottledError,
     TransportError,
+    UnexpectedReplyError,
 )
 
 if TYPE_CHECKING:
@@ -72,8 +73,12 @@ def _read_neighbour(reply: WireReply, advice: str) -> Refusal | None:
     """Read a reply as a refusal; None if it is an answer. Those of a metadata service may be texts or pages."""
     if reply.status < 300:
         refusal = read_refusal(reply) if reply.content.lstrip().startswith(b"{") else None
-        return refusal and replace(refusal, advice=advice)
-    kind = _STATUS_KINDS.get(reply.status, ServerError if reply.status >= 500 else BadRequestError)
+        if refusal is None:
+            return None
+        # "Failed" is all it may say: there are no keys. It only reads, so there is no effect to be unsure of.
+        kind = BadRequestError if refusal.kind is UnexpectedReplyError and refusal.code else refusal.kind
+        return replace(refusal, kind=kind, advice=advice)
+    kind = _STATUS_KINDS.get(reply.status, ServerError if is_server_failure(reply.status) else BadRequestError)
     return Refusal(kind, advice=advice)
 
 

@@ -35,6 +35,7 @@ _STATUSES: Mapping[str, int] = {
     "AOM.31001405": 500,
 }
 """The HTTP status that belongs to a code, for envelopes inside of a success."""
+_UNKNOWN = 500
 _ADVICE: Mapping[type[ApiError], str] = {
     BadRequestError: "Correct the argument that the message names. An action on a node must fit its state: restart and "
     "skip a failed one, continue a pausing one; an execution that is over can no longer be stopped.",
@@ -67,7 +68,8 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     if found is None:
         return None if succeeded else _advised(errors.read_refusal(reply))
     code, text, request_id, status = found
-    status = (status or _STATUSES.get(code, 400)) if succeeded else reply.status
+    # An error that nobody knows, inside a success, may have come after the effect.
+    status = (status or _STATUSES.get(code, _UNKNOWN)) if succeeded else reply.status
     plain = {"error_code": code, "error_msg": text, "request_id": request_id or _first(body or {}, _REQUEST_IDS)}
     refusal = errors.read_refusal(WireReply(status, reply.headers, json.dumps(plain).encode()))
     if succeeded and refusal is not None and refusal.kind is ThrottledError:

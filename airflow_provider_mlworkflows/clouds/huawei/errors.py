@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.clouds.replies import NOT_THE_SERVICE, Refusal
+from airflow_provider_mlworkflows.clouds.replies import NOT_THE_SERVICE, Refusal, is_server_failure
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
@@ -33,6 +33,18 @@ _THROTTLED = frozenset({"ModelArts.2799", "ModelArts.4206", "ModelArts.4395", "M
 # Inside a success these say as much as a 5xx: whether a write took effect is not known.
 _SERVER_FAILED = frozenset({"ModelArts.0010", "ModelArts.4302", "ModelArts.4503", "ModelArts.4700"})
 _BAD_KEY = frozenset({"ModelArts.0206"})
+# Inside a success these, and no others that no kind is known of, say that nothing was done.
+_BAD_REQUEST = frozenset(
+    {
+        "ModelArts.0101",
+        "ModelArts.0102",
+        "ModelArts.0104",
+        "ModelArts.0107",
+        "ModelArts.2796",
+        "ModelArts.5044",
+    }
+)
+_NO_PERMISSION = frozenset({"ModelArts.0108", "ModelArts.0112", "ModelArts.0210"})
 _GATEWAY_KINDS: dict[str, type[ApiError]] = {
     "0101": BadRequestError,
     "0301": AuthenticationError,
@@ -118,9 +130,18 @@ def _kind(status: int, code: str) -> type[ApiError]:
         return AuthenticationError
     if status == 403:
         return PermissionDeniedError
-    if status >= 500 or code in _SERVER_FAILED:
+    if is_server_failure(status) or code in _SERVER_FAILED:
         return ServerError
-    return UnexpectedReplyError if 300 <= status < 400 else BadRequestError
+    if status < 300:
+        return _kind_inside_success(code)
+    return UnexpectedReplyError if status < 400 else BadRequestError
+
+
+def _kind_inside_success(code: str) -> type[ApiError]:
+    """What an error inside a success is; one that nobody knows may have come after the effect."""
+    if code in _NO_PERMISSION:
+        return PermissionDeniedError
+    return BadRequestError if code in _BAD_REQUEST else ServerError
 
 
 def _advice(kind: type[ApiError], code: str, text: str) -> str:
@@ -136,7 +157,8 @@ def _advice(kind: type[ApiError], code: str, text: str) -> str:
 
 
 def _unreadable(reply: WireReply) -> Refusal:
-    kind = _kind(reply.status, "") if reply.status == 429 or reply.status >= 500 else UnexpectedReplyError
+    is_told = reply.status == 429 or is_server_failure(reply.status)
+    kind = _kind(reply.status, "") if is_told else UnexpectedReplyError
     return Refusal(
         kind,
         request_id=reply.headers.get("x-request-id", ""),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
-from airflow_provider_mlworkflows.clouds.replies import NOT_THE_SERVICE, Refusal
+from airflow_provider_mlworkflows.clouds.replies import NOT_THE_SERVICE, Refusal, is_server_failure
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
     AuthenticationError,
@@ -54,6 +54,7 @@ _NOT_ACCEPTED = frozenset(
     }
 )
 _THROTTLED = frozenset({"SlowDown", "SYS.0011"})
+_TIMED_OUT = "RequestTimeout"
 _ELSEWHERE = frozenset(
     {"PermanentRedirect", "TemporaryRedirect", "SYS.0023", "SYS.0029", "SYS.0030", "VirtualHostDomainRequired"}
 )
@@ -119,7 +120,8 @@ def read_refusal(reply: WireReply) -> Refusal | None:
     if told is None and 300 <= reply.status < 400:
         told = _Told()
     if told is None:
-        kind = _kind(reply.status, "") if reply.status == 429 or reply.status >= 500 else UnexpectedReplyError
+        is_told = reply.status == 429 or is_server_failure(reply.status)
+        kind = _kind(reply.status, "") if is_told else UnexpectedReplyError
         return Refusal(kind, request_id=_request_id(reply), advice=NOT_THE_SERVICE, unreadable=unreadable)
     if succeeded and not (told.code and told.message):
         return None
@@ -232,7 +234,9 @@ def _kind(status: int, code: str) -> type[ApiError]:
         return BadRequestError
     if status < 300:
         return _kind_inside_success(code)
-    return _BY_STATUS.get(status, ServerError if status >= 500 else BadRequestError)
+    if is_server_failure(status) or code == _TIMED_OUT:
+        return ServerError
+    return _BY_STATUS.get(status, BadRequestError)
 
 
 def _kind_inside_success(code: str) -> type[ApiError]:
