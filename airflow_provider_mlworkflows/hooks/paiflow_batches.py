@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow.sdk import conf
@@ -18,11 +19,12 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
     ThrottledError,
+    UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.runs import Run, RunRef
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_mlworkflows.clock import Clock
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
@@ -47,6 +49,51 @@ def checked_chunk_size(wanted: int | None) -> int:
     if size < 1:
         raise InvalidInputError(f"A batch read takes at least 1 run, not {size}; correct paiflow_chunk_size.")
     return size
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    part: Sequence[RunRef]
+    error: MLWorkflowsError
+
+
+class _Search:
+    """Finds out why a chunk is refused: for some of its runs, for their number, or for nothing that it holds.
+
+    Attributes:
+        parts: still to be asked for.
+        told: the readings of parts that were answered.
+        refusals: of parts that were not.
+        largest: how many runs the largest answered part holds.
+    """
+
+    def __init__(self, parts: list[Sequence[RunRef]]) -> None:
+        self.parts = parts
+        self.told: dict[RunRef, Reading] = {}
+        self.refusals: list[_Refusal] = []
+        self.largest = 0
+
+    def answered(self, part: Sequence[RunRef], readings: Mapping[RunRef, Reading]) -> None:
+        """Note an answer."""
+        self.told |= readings
+        self.largest = max(self.largest, len(part))
+
+    def refused(self, part: Sequence[RunRef], error: MLWorkflowsError) -> None:
+        """Note a refusal, and what to ask for next."""
+        self.refusals.append(_Refusal(part, error))
+        half = (len(part) + 1) // 2
+        if len(part) > 1:
+            self.parts[:0] = part[:half], part[half:]
+        elif not self.told:
+            # If this run alone is at fault, or its neighbours are, the other end of the chunk is answered.
+            self.parts.reverse()
+            if sum(len(each.part) == 1 for each in self.refusals) > 1:
+                self.parts.clear()
+
+    def too_large(self) -> _Refusal | None:
+        """The smallest part that was refused although its runs were all answered in smaller ones."""
+        found = [each for each in self.refusals if self.told.keys() >= set(each.part)]
+        return min(found, key=lambda each: len(each.part), default=None)
 
 
 class BatchReader:
@@ -75,42 +122,66 @@ class BatchReader:
     def read(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """For each ref its run without steps, or the error that concerns it (ListPipelineRunsStatus).
 
-        A chunk that is refused is halved. If both halves are answered it was too large, and so are all later ones;
-        otherwise it is halved until the run is found that it is refused for. A chunk that may not be read is read one
-        by one. What is absent from the answer, or not to be read with others, is read by itself (GetPipelineRun).
+        A chunk that is refused is halved, and so are its parts, down to single runs. Those that are refused while
+        others are answered are read by themselves from then on. A part whose runs are all answered in smaller parts,
+        and that is refused once more, was too large, and so are all later ones. If nothing is answered, neither the
+        runs nor their number are at fault: the chunk is read one by one this time, and nothing is remembered. A chunk
+        that may not be read is read one by one, too. What is absent from the answer, or not to be read with others,
+        is read by itself (GetPipelineRun).
         """
-        readings, _ = yield from self._together([ref for ref in refs if ref.run_id not in self._alone])
+        readings: dict[RunRef, Reading] = {}
+        rest: Sequence[RunRef] = [ref for ref in refs if ref.run_id not in self._alone]
+        while rest:
+            chunk, rest = rest[: self.chunk_size], rest[self.chunk_size :]
+            readings |= yield from self._together(chunk)
         unread = [ref for ref in refs if ref not in readings]
         refusal = next((reading for reading in readings.values() if isinstance(reading, AuthenticationError)), None)
         if refusal is not None:
             return readings | dict.fromkeys(unread, refusal)
         return readings | (yield from self._one_by_one(unread))
 
-    def _together(self, refs: Sequence[RunRef]) -> Steps[tuple[dict[RunRef, Reading], bool]]:
-        """Readings of refs, and whether each request for them was answered at once."""
-        readings: dict[RunRef, Reading] = {}
-        answered = True
-        pending = self.chunks(refs)
-        while pending:
-            chunk = pending.pop(0)
-            if len(chunk) > self.chunk_size:
-                pending[:0] = self.chunks(chunk)
-                continue
+    def _together(self, chunk: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
+        """Readings of a chunk, in as large parts as are answered."""
+        search = _Search([chunk])
+        failed: dict[RunRef, Reading] = {}
+        while search.parts:
+            part = search.parts.pop(0)
             try:
-                readings |= yield from self._statuses(chunk)
+                search.answered(part, (yield from self._statuses(part)))
+            except PermissionDeniedError as error:
+                failed |= yield from self._without_permission(part, error)
             except MLWorkflowsError as error:
-                readings |= yield from self._after_refusal(chunk, error)
-                answered = False
-        return readings, answered
+                if _is_about_what_was_asked(error):
+                    search.refused(part, error)
+                else:
+                    failed |= dict.fromkeys(part, error)
+        readings = failed | search.told
+        readings |= yield from self._one_by_one([ref for ref in chunk if ref not in readings])
+        if search.told:
+            yield from self._learn(search, readings)
+        elif search.refusals:
+            self._tell_that_none_is_read_together(search.refusals[-1].error)
+        return readings
 
-    def _after_refusal(self, chunk: Sequence[RunRef], error: MLWorkflowsError) -> Steps[dict[RunRef, Reading]]:
-        if isinstance(error, PermissionDeniedError):
-            return (yield from self._without_permission(chunk, error))
-        if not isinstance(error, BadRequestError | NotFoundError):
-            return dict.fromkeys(chunk, error)
-        if len(chunk) > 1:
-            return (yield from self._in_halves(chunk, error))
-        return (yield from self._apart(chunk[0], error))
+    def _learn(self, search: _Search, readings: Mapping[RunRef, Reading]) -> Steps[None]:
+        """Remember for which runs, or for what number of them, a chunk was refused."""
+        for refusal in search.refusals:
+            (ref, *others), error = refusal.part, refusal.error
+            if not others and isinstance(readings[ref], Run):
+                log.info(
+                    "Run %s is read by itself from now on, since others are refused with it. %s", ref.run_id, error
+                )
+                self._alone.add(ref.run_id)
+        too_large = search.too_large()
+        if too_large is None or search.largest >= self.chunk_size:
+            return
+        try:
+            yield from self._statuses(too_large.part)  # it may have been refused for a moment only
+        except MLWorkflowsError as error:
+            if _is_about_what_was_asked(error):
+                told = "%d runs in one read are too many; asking for %d. %s"
+                log.warning(told, self.chunk_size, search.largest, error)
+                self.chunk_size = search.largest
 
     def _without_permission(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
         """Read the runs of a chunk that may not be read; those that may not be by themselves either are left out."""
@@ -118,32 +189,14 @@ class BatchReader:
         denied = {ref.run_id for ref, reading in readings.items() if isinstance(reading, PermissionDeniedError)}
         if denied and len(denied) < len(chunk):
             self._alone |= denied
-        elif not denied and not self._told_of_denial:
-            log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
-            self._told_of_denial = True
+        elif not denied:
+            self._tell_that_none_is_read_together(error)
         return readings
 
-    def _in_halves(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
-        half = (len(chunk) + 1) // 2
-        first, first_answered = yield from self._together(chunk[:half])
-        second, second_answered = yield from self._together(chunk[half:])
-        if first_answered and second_answered:
-            # None of the runs is at fault, so there were too many. In which words that is said, nobody knows.
-            self._shrink(half, error)
-        return first | second
-
-    def _apart(self, ref: RunRef, error: ApiError) -> Steps[dict[RunRef, Reading]]:
-        """Read a run that others cannot be read with; if that works it is left out of later chunks."""
-        reading = yield from self._brief(ref)
-        if isinstance(reading, Run):
-            log.info("Run %s is read by itself from now on, since others are refused with it. %s", ref.run_id, error)
-            self._alone.add(ref.run_id)
-        return {ref: reading}
-
-    def _shrink(self, size: int, error: ApiError) -> None:
-        if size < self.chunk_size:
-            log.warning("%d runs in one read are too many; asking for %d. %s", self.chunk_size, size, error)
-            self.chunk_size = size
+    def _tell_that_none_is_read_together(self, error: MLWorkflowsError) -> None:
+        if not self._told_of_denial:
+            log.warning("Statuses cannot be read together, so each run is read by itself. %s", error)
+            self._told_of_denial = True
 
     def _statuses(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         run_ids = dict.fromkeys(ref.run_id for ref in refs)
@@ -194,6 +247,13 @@ class BatchReader:
         if is_initialized(run.status):
             self._created[ref.run_id] = run.gmt_create_time.timestamp() if run.gmt_create_time else now
         return run_of(run, None, ref=ref, url=self._url_of(ref.run_id, run.workspace_id), now=now)
+
+
+def _is_about_what_was_asked(error: MLWorkflowsError) -> bool:
+    """Whether another question may be answered. In which words too many runs are refused, nobody knows."""
+    if isinstance(error, UnexpectedReplyError):
+        return bool(error.code)
+    return isinstance(error, BadRequestError | NotFoundError)
 
 
 def _is_unchanged(known: Run, glance: RunGlance) -> bool:

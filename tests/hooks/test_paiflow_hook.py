@@ -320,6 +320,59 @@ class TestGetRuns:
         assert all(isinstance(reading, Run) for reading in readings.values())
         assert bench.hook.reader.chunk_size == 13
 
+    @pytest.mark.parametrize(
+        "error", [refused("X"), refused("RunNotFound", 404), refused("Odd", 200), refused("100500099", 200)]
+    )
+    @pytest.mark.parametrize("number", [1, 2, 3, 100])
+    def test_a_batch_read_that_is_refused_whatever_it_is_asked_for_leaves_no_trace(
+        self, error: WireReply, number: int
+    ) -> None:
+        service = Statuses(limit=0, size_error=error)
+        bench = Bench(service)
+
+        with captured() as log:
+            first, second = bench.hook.get_runs(runs(number)), bench.hook.get_runs(runs(number))
+
+        for readings in (first, second):
+            assert list(readings) == runs(number)
+            assert {type(reading) for reading in readings.values()} == {Run}
+        assert log.unmasked.count("cannot be read together") == 1
+        assert len(service.sizes) <= 2 * 15
+        assert len(bench.wire.sent) - len(service.sizes) == 2 * number
+        service.limit = 100
+        service.sizes.clear()
+        bench.hook.get_runs(runs(number))
+        assert service.sizes == [number]
+
+    def test_a_chunk_that_was_refused_for_a_moment_is_asked_for_again_as_it_is(self) -> None:
+        service = Statuses()
+        moments = [refused("X")]
+        bench = Bench(lambda request: moments.pop() if moments else service(request), chunk_size=100)
+
+        readings = bench.hook.get_runs(runs(100))
+
+        assert {type(reading) for reading in readings.values()} == {Run}
+        assert service.sizes == [50, 50, 100]
+        service.sizes.clear()
+        bench.hook.get_runs(runs(100))
+        assert service.sizes == [100]
+
+    def test_some_bad_ids_at_the_beginning_are_not_taken_for_a_batch_read_that_never_works(self) -> None:
+        service = Statuses()
+
+        def answer(request: WireRequest) -> WireReply:
+            is_bad = '"flow-0"' in request.content.decode() or '"flow-1"' in request.content.decode()
+            return refused("X") if is_bad else service(request)
+
+        bench = Bench(answer)
+        bench.hook.get_runs(runs(100))
+        before = len(bench.wire.sent)
+
+        readings = bench.hook.get_runs(runs(100))
+
+        assert {type(reading) for reading in readings.values()} == {Run}
+        assert bench.wire.operations()[before:] == ["ListPipelineRunsStatus", "GetPipelineRun", "GetPipelineRun"]
+
     def test_what_fails_for_another_reason_shrinks_nothing(self) -> None:
         broken, odd = refused("InternalError", 500), refused("InvalidParameter", text="odd")
         bench = Bench({"ListPipelineRunsStatus": [odd, broken]}, chunk_size=4)
