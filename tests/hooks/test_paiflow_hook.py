@@ -389,6 +389,30 @@ class TestGetRuns:
         assert isinstance(readings[RunRef("", "flow-2")], NotFoundError)
         assert bench.wire.operations() == ["ListPipelineRunsStatus", "GetPipelineRun", "GetPipelineRun"]
 
+    @pytest.mark.parametrize(
+        "malformed",
+        [
+            {"PipelineRunId": None, "Status": "Failed"},
+            {"PipelineRunId": "flow-1", "Status": ["Failed"]},
+            {"PipelineRunId": "flow-1", "Status": "Failed", "IsDeleted": "who knows"},
+            {"Status": "Failed"},
+            "flow-1",
+            None,
+            [],
+        ],
+    )
+    def test_what_cannot_be_read_in_the_answer_is_read_by_itself(self, malformed: Any) -> None:
+        seen = [{"PipelineRunId": f"flow-{i}", "Status": "Running"} for i in (0, 2)]
+        answer = {"PipelineRuns": [seen[0], malformed, seen[1]]}
+        single = shown("Running", PipelineRunId="flow-1")
+        bench = Bench({"ListPipelineRunsStatus": answer, "GetPipelineRun": single})
+
+        readings = bench.hook.get_runs(runs(3))
+
+        assert {type(reading) for reading in readings.values()} == {Run}
+        assert bench.wire.operations() == ["ListPipelineRunsStatus", "GetPipelineRun"]
+        assert bench.wire.sent[-1].url.endswith("/flow-1")
+
     def test_a_deleted_one_is_gone(self) -> None:
         seen = {"PipelineRunId": RUN, "Status": "Succeeded", "IsDeleted": True}
         reading = Bench({"ListPipelineRunsStatus": {"PipelineRuns": [seen]}}).hook.get_runs([REF])[REF]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
 from airflow_provider_mlworkflows.clouds.values import time_in, without_nulls
@@ -176,13 +176,22 @@ class RunGlance(BaseModel):
     is_deleted: bool | None = None
 
 
+def _glances(items: list[RunGlance | Any] | None) -> list[RunGlance] | None:
+    return items and [item for item in items if isinstance(item, RunGlance)]
+
+
 class RunGlances(BaseModel):
-    """The answer of the batch read as watchers read it: quickly, and with little for the garbage collector to do."""
+    """The answer of the batch read as watchers read it: quickly, and with little for the garbage collector to do.
+
+    What cannot be read as a run is left out, as if the service had not told of it.
+    """
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
 
     request_id: str | None = None
-    pipeline_runs: list[RunGlance] | None = None
+    pipeline_runs: Annotated[
+        list[Annotated[RunGlance | Any, Field(union_mode="left_to_right")]] | None, AfterValidator(_glances)
+    ] = None
 
     @model_validator(mode="after")
     def _has_something_known(self) -> Self:
