@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import (
     manifest_documents,
     manifest_text,
 )
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_requests import checked_text
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
     INITIAL_STATUS,
     METRIC_TYPES,
@@ -68,7 +69,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     :param chunk_size: runs per batch read; halved for as long as the service finds it too large. If None it is
         ``[mlworkflows] paiflow_chunk_size`` of Airflow's configuration, or else 100.
     :param options: as `RunHook` takes them.
-    :raises InvalidInputError: if the chunk size is less than 1.
+    :raises InvalidInputError: if region or workspace is no text, or the chunk size is less than 1.
     """
 
     conn_name_attr = alibaba.CONN_NAME_ATTR
@@ -87,8 +88,8 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         **options: Any,
     ) -> None:
         super().__init__(alibaba_conn_id, **options)
-        self.region = region
-        self.workspace_id = workspace_id
+        self.region = checked_text("region", region)
+        self.workspace_id = checked_text("workspace_id", workspace_id)
         self.chunk_size = checked_chunk_size(chunk_size)
 
     @cached_property
@@ -214,7 +215,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
             state=RunState.ACTIVE if no_confirm_required else RunState.WAITING,
             status=INITIAL_STATUS,
             steps=() if no_confirm_required else (start_gate(INITIAL_STATUS),),
-            name=name or "",
+            name=checked_text("name", name) or "",
             url=self._run_url(run_id, workspace_id),
             has_steps=not no_confirm_required,
         )

@@ -134,6 +134,31 @@ class TestReplies:
             PipelineRun.model_validate({"PipelineRunId": "", "Status": "Running"})
 
 
+class TestTexts:
+    """Arguments that are texts: templates may render what consists of digits to a number."""
+
+    def test_a_whole_number_is_its_digits(self) -> None:
+        api = RecordingPaiFlow()
+        (run,) = api.create_pipeline_run.steps(pipeline_id=7, name=8, workspace_id=9, source_id=0)  # type: ignore[arg-type]
+        assert run.body is not None
+        assert [run.body[name] for name in ("PipelineId", "Name", "WorkspaceId", "SourceId")] == ["7", "8", "9", "0"]
+        (read,) = api.get_pipeline_run.steps(12)  # type: ignore[arg-type]
+        assert read.path_params == {"run_id": "12"}
+        (listed,) = api.list_pipeline_runs.steps(workspace_id=5, pipeline_ids=[6])  # type: ignore[arg-type, list-item]
+        assert (sent(listed)["WorkspaceId"], sent(listed)["PipelineIds"]) == ("5", "6")
+
+    @pytest.mark.parametrize("value", [True, 1.5, ["a"], {"a": 1}, b"a"])
+    @pytest.mark.parametrize("name", ["name", "workspace_id", "source_id", "pipeline_id"])
+    def test_anything_else_is_refused_by_name(self, name: str, value: object) -> None:
+        arguments: Any = {"pipeline_id": "p", name: value}
+        with pytest.raises(InvalidInputError, match=f"^{name} .* write it as a text"):
+            list(RecordingPaiFlow().create_pipeline_run.steps(**arguments))
+
+    def test_ids_that_are_no_list(self) -> None:
+        with pytest.raises(InvalidInputError, match="pipeline_ids should be a list of ids, not 5"):
+            list(RecordingPaiFlow().list_pipeline_runs.steps(pipeline_ids=5))  # type: ignore[arg-type]
+
+
 class TestBatchRead:
     def body(self, **arguments: Any) -> Any:
         return next(RecordingPaiFlow().list_pipeline_runs_status.steps(**arguments)).body

@@ -445,6 +445,12 @@ class TestGetRuns:
         assert list(bench.hook.get_runs(refs)) == refs
         assert bench.body()["PipelineRuns"] == ["flow-1"]
 
+    def test_a_run_id_that_was_rendered_to_a_number_is_read_with_the_others(self) -> None:
+        ref = RunRef("", 7)  # type: ignore[arg-type]
+        bench = Bench({"ListPipelineRunsStatus": {"PipelineRuns": [{"PipelineRunId": "7", "Status": "Running"}]}})
+        assert isinstance(bench.hook.get_runs([ref])[ref], Run)
+        assert bench.body()["PipelineRuns"] == ["7"]
+
     def test_without_permission_for_the_batch_each_is_read_by_itself(self) -> None:
         bench = Bench({"ListPipelineRunsStatus": refused("NoPermission", 403), "GetPipelineRun": shown("Running")})
         readings = bench.hook.get_runs(runs(3))

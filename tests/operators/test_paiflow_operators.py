@@ -129,6 +129,23 @@ class TestManifest:
         assert result.state == "success", result.log
         assert submitted(modelarts) == SENT
 
+    def test_digits_that_were_rendered_to_numbers_are_texts(self, modelarts: Bench) -> None:
+        with DAG("digits", schedule=None, render_template_as_native_obj=True):
+            operator = start_operator(pipeline_id=CHAIN, run_name="{{ 20260101 }}", workspace_id="{{ 48213 }}")
+        result = modelarts.airflow.run_to_end(operator)
+        assert result.state == "success", result.log
+        (run,) = modelarts.emulator.paiflow.runs.values()
+        assert (run.fields["Name"], run.fields["WorkspaceId"]) == ("20260101", "48213")
+
+    @pytest.mark.parametrize("arguments", [{"run_name": 1.5}, {"workspace_id": True}, {"region": ["cn-hangzhou"]}])
+    def test_what_is_no_text_is_named(self, modelarts: Bench, arguments: dict[str, Any]) -> None:
+        ((name, value),) = arguments.items()
+        result = modelarts.airflow.run(start_operator(pipeline_id=CHAIN, **arguments))
+        assert isinstance(result.error, InvalidInputError)
+        assert f"{name.removeprefix('run_')} {value!r} is no text" in str(result.error)
+        assert "write it as a text" in str(result.error)
+        assert not modelarts.emulator.paiflow.runs
+
     def test_the_manifest_may_be_a_templated_file(self, modelarts: Bench, tmp_path: Path) -> None:
         (tmp_path / "train.yaml").write_text(MANIFEST)
         with DAG("of_file", schedule=None, template_searchpath=str(tmp_path)):

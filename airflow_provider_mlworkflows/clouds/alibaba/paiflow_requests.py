@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mlworkflows.clouds.operation import Pages, Request
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,6 +25,14 @@ PAGE_SIZE = 100
 ORDERS = ("ASC", "DESC")
 OUTPUT_TYPES = ("Model", "DataSet", "Metrics", "ModelEvaluation")
 NODE_TYPES = ("Logical", "Physical")
+TEXTS: Mapping[str, str] = {
+    "Name": "name",
+    "SourceId": "source_id",
+    "TokenId": "token_id",
+    "UserId": "user_id",
+    "WorkspaceId": "workspace_id",
+}
+"""Fields that are texts of any content, and what their arguments are called."""
 IN_WORKSPACE: Mapping[str, str] = {"WorkspaceId": "workspace_id"}
 """For operations that take the workspace of the account if the call names none."""
 
@@ -46,6 +54,7 @@ def call(
     :param ids: path parameters.
     :param safe: whether sending it twice does what sending it once does.
     :param more: as `Request` takes them.
+    :raises InvalidInputError: if an id is none, or one of `TEXTS` is no text.
     """
     return Request(
         operation,
@@ -53,12 +62,18 @@ def call(
         path,
         reply,
         path_params={name: checked_id(name, value) for name, value in (ids or {}).items()},
-        query=tuple((name, _text(value)) for name, value in (query or {}).items() if value is not None),
-        body=None if body is None else {name: value for name, value in body.items() if value is not None},
+        query=tuple((name, _text(value)) for name, value in _given(query or {}).items()),
+        body=None if body is None else _given(body),
         safe_to_repeat=safe,
         headers={"x-acs-action": operation, "x-acs-version": VERSION},
         **more,
     )
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
+    checked = {name: checked_text(TEXTS[name], value) if name in TEXTS else value for name, value in fields.items()}
+    return {name: value for name, value in checked.items() if value is not None}
 
 
 def _text(value: str | int | bool) -> str:
@@ -68,11 +83,24 @@ def _text(value: str | int | bool) -> str:
 def checked_id(what: str, value: object) -> str:
     """The id of a pipeline, run or node.
 
-    :raises InvalidInputError: if it is empty or would lead elsewhere in a path.
+    :raises InvalidInputError: if it is no text, empty or would lead elsewhere in a path.
     """
-    if isinstance(value, str) and value.strip() and value not in {".", ".."}:
-        return value
+    text = checked_text(what, value)
+    if text is not None and text.strip() and text not in {".", ".."}:
+        return text
     raise InvalidInputError(f"{what} {value!r} is not an id.")
+
+
+def checked_text(what: str, value: object) -> str | None:
+    """A text, or None. A whole number counts as its digits: templates may render what consists of digits to one.
+
+    :raises InvalidInputError: if it is anything else.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidInputError(f"{what} {value!r} is no text but of type {type(value).__name__}; write it as a text.")
 
 
 def checked_ids(what: str, values: Iterable[object]) -> list[str]:
@@ -82,6 +110,8 @@ def checked_ids(what: str, values: Iterable[object]) -> list[str]:
     """
     if isinstance(values, str):
         raise InvalidInputError(f"{what} should be a list of ids, not the text {values!r}.")
+    if not isinstance(values, Iterable):
+        raise InvalidInputError(f"{what} should be a list of ids, not {values!r}.")
     return [checked_id(what, value) for value in values]
 
 
