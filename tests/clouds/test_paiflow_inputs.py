@@ -36,6 +36,29 @@ def manifest(*steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }
 
 
+def bomb(merge: str = "") -> str:
+    """A short YAML text that would grow to ten millions of values."""
+    begin = "a: &a {x: 1}\n" if merge else "a: &a [x]\n"
+    lines = []
+    for below, name in zip("abcdefg", "bcdefgh", strict=True):
+        tenfold = f"[{', '.join([f'*{below}'] * 10)}]"
+        lines.append(f"{name}: &{name} " + (f"{{{merge}: {tenfold}}}" if merge else tenfold))
+    return begin + "\n".join(lines)
+
+
+def endless() -> dict[str, Any]:
+    holder: dict[str, Any] = {}
+    holder["self"] = [holder]
+    return holder
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 class TestManifest:
     def test_text_is_sent_as_it_is(self) -> None:
         text = "# a remark\n" + yaml.safe_dump(manifest(step("read")))
@@ -87,12 +110,38 @@ class TestManifest:
             (manifest(step("a", arguments={"p": {1, 2}})), "no text, number"),
             (manifest(step("a", arguments={"p": float("nan")})), "nan"),
             (manifest(step("a", arguments={1: "p"})), "keys that are no texts"),
+            ('x: !!timestamp "abc"', "line 1, column 4: 'abc' is not of the type timestamp"),
+            ("x: !!timestamp 2026-02-30", "type timestamp (day is out of range"),
+            ("x: [!!bool abc]", "'abc' is not of the type bool"),
+            ('x: !!int ""', "'' is not of the type int"),
+            ('x: !!int "-"', "'-' is not of the type int"),
+            ('x: !!float ""', "'' is not of the type float"),
+            ("x: " + "9" * 5000, "'9999999999999999999999999999999999999999' is not of the type int"),
+            ("x: &a [*a]", "contains itself"),
+            ("x: &a {y: {z: *a}}", "contains itself"),
+            ("x: " + "[" * 101 + "]" * 101, "nested too deeply"),
+            ("x: " + "{a: " * 2000 + "}" * 2000, "nested too deeply"),
+            (bomb(), "holds too much"),
+            (bomb("<<"), "holds too much"),
+            (manifest(step("a", arguments=endless())), "contains itself"),
+            (manifest(step("a", arguments=deep(150))), "nested too deeply"),
+            (manifest(step("a", arguments=deep(5000))), "nested too deeply"),
+            (manifest(metadata={"provider": "", "identifier": None, "version": 0}), "lacks provider, identifier;"),
         ],
     )
     def test_what_cannot_be_right_is_named(self, given: Any, words: str) -> None:
         with pytest.raises(InvalidInputError) as caught:
             manifest_text(given)
         assert words in str(caught.value)
+
+    def test_what_is_shared_is_no_loop(self) -> None:
+        text = yaml.safe_dump(manifest(step("a")))
+        assert manifest_text(text + "x: &a [1]\ny: [*a, *a]\nz: [*a]\n")
+        shared = ["p"]
+        assert manifest_text(manifest(step("a", arguments={"p": shared, "q": [shared, shared]})))
+
+    def test_a_version_may_be_a_number(self) -> None:
+        assert manifest_text(manifest(metadata={"provider": "p", "identifier": "i", "version": 0}))
 
     def test_steps_without_a_name_may_be_of_one_component(self) -> None:
         nameless = {"apiVersion": "core/v1", "metadata": {"provider": "p", "identifier": "cp", "version": "v1"}}
@@ -257,3 +306,33 @@ class TestOptions:
     def test_text_that_is_no_mapping_is_refused(self, given: str) -> None:
         with pytest.raises(InvalidInputError, match="options"):
             options_text(given)
+
+
+class TestWhatCannotBeSent:
+    DECLARED = DeclaredInputs(
+        {"m": {"name": "m", "type": "Map"}, "a": {"name": "a", "type": "Array"}}, {"t": {"name": "t"}}
+    )
+
+    @pytest.mark.parametrize("levels", [150, 100_000])
+    @pytest.mark.parametrize(("name", "begin", "end"), [("m", '{"x":', "}"), ("a", "[", "]")])
+    def test_json_text_that_is_nested_too_deeply(self, name: str, begin: str, end: str, levels: int) -> None:
+        text = begin * levels + "1" + end * levels
+        with pytest.raises(InvalidInputError, match=f"parameter '{name}' is nested too deeply"):
+            arguments_text({name: text}, declared=self.DECLARED)
+
+    @pytest.mark.parametrize("given", [5, {"arguments": {}}, ["a"]])
+    def test_arguments_that_are_no_text(self, given: Any) -> None:
+        with pytest.raises(InvalidInputError, match=r"arguments should be YAML text, not (int|dict|list)"):
+            arguments_text(arguments=given)
+
+    def test_what_is_no_data_in_an_items_own_form(self) -> None:
+        with pytest.raises(InvalidInputError, match="The artifact 't' contains <object"):
+            arguments_text(artifacts=[{"name": "t", "from": object()}])
+        with pytest.raises(InvalidInputError, match="The parameter 'm' contains <object"):
+            arguments_text([{"name": "m", "value": 1, "more": object()}])
+
+    def test_options_that_are_nested_too_deeply(self) -> None:
+        with pytest.raises(InvalidInputError, match="options should be a mapping"):
+            options_text('{"x":' * 100_000)
+        with pytest.raises(InvalidInputError, match=r"is nested too deeply|give where it is"):
+            artifact_items({"t": '{"x":' * 100_000})

@@ -62,6 +62,10 @@ def arguments_text(
 
 
 def _split(text: str) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    if not isinstance(text, str):
+        raise InvalidInputError(
+            f"The arguments should be YAML text, not {type(text).__name__}; give mappings as parameters and artifacts."
+        )
     documents = parsed("The arguments", text)
     body = documents[0].get("arguments") if len(documents) == 1 and isinstance(documents[0], dict) else None
     if not isinstance(body, dict):
@@ -86,7 +90,9 @@ def parameter_items(
         if item.get("value") is None:
             raise InvalidInputError(f"The parameter {item['name']!r} has no value; leave it out to use its default.")
         kind = str(((declared or {}).get(item["name"]) or {}).get("type") or "")
-        item["value"] = _fitting(item["name"], plain(f"The parameter {item['name']!r}", item["value"]), kind)
+        what = f"The parameter {item['name']!r}"
+        # Once more afterwards, for JSON text has become what it says.
+        item["value"] = plain(what, _fitting(item["name"], plain(what, item["value"]), kind))
     return items
 
 
@@ -132,7 +138,7 @@ def _json_text(name: str, value: object) -> str:
     if isinstance(value, str):
         try:
             data = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         if isinstance(data, dict):
             return value
@@ -155,7 +161,7 @@ def options_text(options: Mapping[str, Any] | str | None) -> str | None:
         return json.dumps(plain("The options", options), ensure_ascii=False, separators=(",", ":"))
     try:
         data = json.loads(options)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         data = None
     if not isinstance(data, dict):
         raise InvalidInputError("The options should be a mapping, or the JSON text of one.")
@@ -184,7 +190,7 @@ def _items(what: str, inputs: object) -> list[dict[str, Any]]:
     if isinstance(inputs, Mapping):
         return [{"name": name, "value": value} for name, value in inputs.items()]
     if isinstance(inputs, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in inputs):
-        return [dict(item) for item in inputs]
+        return [plain(f"The {what} {item['name']!r}", item) for item in inputs]
     raise InvalidInputError(
         f"The {what}s should be a mapping of names to values, or a list of mappings with a name each, "
         f"not {type(inputs).__name__}."
@@ -205,6 +211,8 @@ def _fitting(name: str, value: object, declared_type: str) -> object:
         return value
     try:
         return read(value)
+    except RecursionError:
+        raise InvalidInputError(f"The parameter {name!r} is nested too deeply.") from None
     except ValueError:
         raise InvalidInputError(
             f"The parameter {name!r} is {value!r} ({type(value).__name__}), but its type is {declared_type}."

@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.exceptions import InvalidInputError
 API_VERSION = "core/v1"
 IDENTITY = ("provider", "identifier", "version")
 
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _STEP_REFERENCE = re.compile(r"\{\{\s*pipelines\.([^.\s}]+)\.")
 _INPUT_REFERENCE = re.compile(r"\{\{\s*inputs\.(parameters|artifacts)\.([^.\s}]+)\s*\}\}")
 
@@ -86,7 +87,7 @@ def _check_entry(document: Mapping[str, Any]) -> None:
     if document.get("apiVersion") != API_VERSION:
         raise InvalidInputError(f"The manifest's apiVersion is {document.get('apiVersion')!r}, not {API_VERSION!r}.")
     metadata, spec = document.get("metadata"), document.get("spec")
-    missing = [name for name in IDENTITY if not _mapping(metadata).get(name)]
+    missing = [name for name in IDENTITY if _mapping(metadata).get(name) in _NOTHING]
     if missing:
         raise InvalidInputError(
             f"The manifest's metadata lacks {', '.join(missing)}; the three of {', '.join(IDENTITY)} name a pipeline."
