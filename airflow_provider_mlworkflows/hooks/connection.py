@@ -96,16 +96,14 @@ def parse_extra(model: type[E], fields: ConnectionFields, *, lenient: bool = Fal
     Airflow's form stores each of its fields, and null for those that are left empty. A form may be of a later version
     than the worker that reads it; so a field that is null may also be one that nobody knows here.
 
-    :param lenient: leave alone what this provider does not know; another one may need it.
+    :param lenient: leave alone what this provider does not know, since another one may need it, and ``endpoint``,
+        which then is the address of a service of that provider.
     :raises ConfigurationError: if a field is unknown or malformed; names it, and does not repeat what it holds.
     """
+    taken = model.model_fields.keys() - ({"endpoint"} if lenient else set())
     try:
         return model.model_validate(
-            {
-                name: value
-                for name, value in fields.extra.items()
-                if name in model.model_fields or not (lenient or value is None)
-            }
+            {name: value for name, value in fields.extra.items() if name in taken or not (lenient or value is None)}
         )
     except ValidationError as error:
         problems = [_problem(model, str(e["loc"][0]), e["type"], e["msg"]) for e in error.errors(include_input=False)]

@@ -146,6 +146,16 @@ class TestCredentials:
         extra = {**IN_EXTRA, "bucket": "for-others"}
         assert host(sent(connection_of(extra, conn_type="alibaba_cloud"), region="cn-shanghai"))
 
+    @pytest.mark.parametrize("endpoint", ["https://oss-cn-shanghai.aliyuncs.com", "oss-cn-shanghai.aliyuncs.com", 5])
+    def test_the_endpoint_of_such_a_connection_is_that_of_another_service(self, endpoint: object) -> None:
+        extra = {**IN_EXTRA, "endpoint": endpoint}
+        foreign = connection_of(extra, conn_type="alibaba_cloud")
+        assert host(sent(foreign, region="cn-shanghai")) == "https://paiflow.cn-shanghai.aliyuncs.com"
+        with pytest.raises(ConfigurationError, match=r"has no region.* paiflow_endpoint"):
+            client_of(foreign)
+        own = connection_of({**extra, "paiflow_endpoint": "https://own.example.com"}, conn_type="alibaba_cloud")
+        assert host(sent(own)) == "https://own.example.com"
+
     def test_the_same_key_in_both_places_is_one(self) -> None:
         assert f"Credential={ACCESS_KEY}," in sent(connection_of({**HERE, **IN_EXTRA})).headers["Authorization"]
 

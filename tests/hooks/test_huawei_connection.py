@@ -56,7 +56,7 @@ class Sent(NamedTuple):
 
 def connection_of(extra: Any = None, **fields: Any) -> Connection:
     text = extra if isinstance(extra, str) or extra is None else json.dumps(extra)
-    return Connection(conn_id=CONN_ID, conn_type="huawei_mlworkflows", extra=text, **{**KEYS, **fields})
+    return Connection(conn_id=CONN_ID, **{"conn_type": "huawei_mlworkflows", **KEYS, "extra": text, **fields})
 
 
 def client_of(connection: Connection, **options: Any) -> Client:
@@ -205,6 +205,13 @@ class TestFields:
         sent = send(connection_of(extra), region="cn-north-4")
         assert sent.hosts == ["https://all.example.com"]
         assert sent.header("x-project-id") == PROJECT
+
+    def test_the_endpoint_of_another_providers_connection_is_that_of_another_service(self) -> None:
+        extra = {"region": "cn-north-4", "project_id": PROJECT, "endpoint": "obs.cn-north-4.myhuaweicloud.com"}
+        client = client_of(connection_of(extra, conn_type="huaweicloud"))
+        assert client.service.endpoint == "https://modelarts.cn-north-4.myhuaweicloud.com"
+        own = connection_of({**extra, "modelarts_endpoint": "https://own.example.com"}, conn_type="huaweicloud")
+        assert client_of(own).service.endpoint == "https://own.example.com"
 
     def test_endpoints_of_other_services_are_accepted(self) -> None:
         extra = {"region": "cn-north-4", "project_id": PROJECT, "sts_endpoint": "https://sts.example.com"}

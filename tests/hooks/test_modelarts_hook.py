@@ -473,7 +473,8 @@ class TestConnecting:
     ) -> None:
         connection = {**modelarts.connection, "conn_type": conn_type}
         if conn_type == "huaweicloud":
-            connection["extra"] = {**connection["extra"], "obs_bucket": "somewhere"}
+            there = {"modelarts_endpoint": modelarts.emulator.url, "endpoint": "obs.example.com"}
+            connection["extra"] = {**connection["extra"], **there, "obs_bucket": "somewhere"}
         monkeypatch.setenv(f"AIRFLOW_CONN_{HUAWEI_CONNECTION.upper()}", json.dumps(connection))
         ModelArtsHook(HUAWEI_CONNECTION, clock=modelarts.clock).list_workflows(limit=1)
         assert modelarts.requests[-1].operation == "ListWorkflows"
