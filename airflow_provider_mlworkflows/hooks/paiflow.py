@@ -15,6 +15,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import (
     manifest_text,
 )
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_requests import checked_text
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_runs import starts_at_once
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
     INITIAL_STATUS,
     METRIC_TYPES,
@@ -189,7 +190,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         source_id: str | None = None,
         options: Mapping[str, Any] | str | None = None,
         accessibility: str | None = None,
-        no_confirm_required: bool = True,
+        no_confirm_required: bool | None = True,
     ) -> Steps[Run]:
         """Start a stored pipeline or a manifest (CreatePipelineRun).
 
@@ -209,15 +210,15 @@ class PaiFlowHook(PaiFlowApi, RunHook):
             options=options,
             accessibility=accessibility,
         )
-        run_id = created.pipeline_run_id
+        run_id, is_started = created.pipeline_run_id, starts_at_once(no_confirm_required)
         return Run(
             ref=RunRef(pipeline_id or "", run_id),
-            state=RunState.ACTIVE if no_confirm_required else RunState.WAITING,
+            state=RunState.ACTIVE if is_started else RunState.WAITING,
             status=INITIAL_STATUS,
-            steps=() if no_confirm_required else (start_gate(INITIAL_STATUS),),
+            steps=() if is_started else (start_gate(INITIAL_STATUS),),
             name=checked_text("name", name) or "",
             url=self._run_url(run_id, workspace_id),
-            has_steps=not no_confirm_required,
+            has_steps=not is_started,
         )
 
     @operation

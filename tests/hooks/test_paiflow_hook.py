@@ -517,6 +517,13 @@ class TestActions:
             "WorkspaceId": "84321",
         }  # fmt: skip
 
+    @pytest.mark.parametrize(("given", "is_sent"), [(True, True), (None, True), (False, False)])
+    def test_whether_it_is_to_start_is_always_told(self, given: bool | None, is_sent: bool) -> None:
+        bench = Bench({"CreatePipelineRun": {"PipelineRunId": RUN}})
+        run = bench.hook.start_run(pipeline_id=PIPELINE, no_confirm_required=given)
+        assert bench.body()["NoConfirmRequired"] is is_sent
+        assert run.state is (RunState.ACTIVE if is_sent else RunState.WAITING)
+
     def test_one_created_unstarted_waits_at_once(self) -> None:
         bench = Bench({"CreatePipelineRun": {"PipelineRunId": RUN}, "StartPipelineRun": FINE})
 

@@ -40,6 +40,11 @@ SOURCE_TYPES = ("UNKNOWN", "SDK", "DESIGNER", "M6")
 ACCESSIBILITIES = ("PUBLIC", "PRIVATE")
 
 
+def starts_at_once(no_confirm_required: bool | None) -> bool:
+    """Whether a run is to start as soon as it is created: the service's default for what it is not told is another."""
+    return no_confirm_required is None or no_confirm_required
+
+
 @operation
 def create_pipeline_run(
     _: Session,
@@ -51,7 +56,7 @@ def create_pipeline_run(
     arguments: str | None = None,
     name: str | None = None,
     workspace_id: str | None = None,
-    no_confirm_required: bool = True,
+    no_confirm_required: bool | None = True,
     source_type: str | None = None,
     source_id: str | None = None,
     options: Mapping[str, Any] | str | None = None,
@@ -68,7 +73,7 @@ def create_pipeline_run(
     :param arguments: parameters and artifacts as the YAML text that the service takes, instead of both.
     :param name: of the run; the service makes one up if None.
     :param workspace_id: digits; the connection's if None.
-    :param no_confirm_required: start at once. Otherwise the run stays ``Initialized`` until it is started.
+    :param no_confirm_required: start at once, also if None. Otherwise it stays ``Initialized`` until it is started.
     :param source_type: ``UNKNOWN`` (the service's default), ``SDK``, ``DESIGNER`` or ``M6``.
     :param source_id: text of one's own, to find the run by.
     :param options: such as ``{"mlflow": {"experimentId": "exp-..."}}``.
@@ -89,7 +94,7 @@ def create_pipeline_run(
             "Name": name,
             "PipelineManifest": text,
             "Arguments": arguments_text(parameters, artifacts, arguments, manifest=text),
-            "NoConfirmRequired": no_confirm_required,
+            "NoConfirmRequired": starts_at_once(no_confirm_required),
             "WorkspaceId": workspace_id,
             "SourceType": checked_choice("source_type", source_type, SOURCE_TYPES),
             "SourceId": source_id,
