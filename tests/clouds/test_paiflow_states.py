@@ -9,6 +9,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_states import (
     failed_leaves,
     glance_of,
+    leaves,
     node_state,
     outputs_by_step,
     run_of,
@@ -183,6 +184,28 @@ class TestSteps:
     def test_those_that_failed_by_themselves(self) -> None:
         steps = steps_of([placed("sub", "Failed"), placed("sub/x", "Failed"), placed("su", "Failed"), placed("b")])
         assert [step.name for step in failed_leaves(steps)] == ["sub/x", "su"]
+
+    def test_leaves_may_be_some_layers_down(self) -> None:
+        names = ["a", "a/b/c", "ab", "d/e", "d", "f", "a/b/c/g"]
+        steps = [Step(name, name, RunState.ACTIVE, "Running") for name in names]
+        assert [step.name for step in leaves(steps)] == ["ab", "d/e", "f", "a/b/c/g"]
+
+    def test_each_of_many_is_looked_at_a_few_times_only(self) -> None:
+        looks = 0
+
+        class Looked:
+            def __init__(self, name: str) -> None:
+                self._name = name
+
+            @property
+            def name(self) -> str:
+                nonlocal looks
+                looks += 1
+                return self._name
+
+        steps: Any = [Looked("loop"), *(Looked(f"loop/train-{number}") for number in range(999))]
+        assert len(leaves(steps)) == 999
+        assert looks <= 3 * len(steps)
 
 
 class TestNames:

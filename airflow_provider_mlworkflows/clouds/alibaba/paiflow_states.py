@@ -190,9 +190,13 @@ def failed_leaves(steps: Iterable[Step]) -> tuple[Step, ...]:
 
 def leaves(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps that none of the others is within."""
-    return tuple(
-        step for step in steps if not any(other.name.startswith(step.name + PATH_SEPARATOR) for other in steps)
-    )
+    parents: set[str] = set()
+    for step in steps:
+        parent = step.name.rpartition(PATH_SEPARATOR)[0]
+        while parent and parent not in parents:
+            parents.add(parent)
+            parent = parent.rpartition(PATH_SEPARATOR)[0]
+    return tuple(step for step in steps if step.name not in parents)
 
 
 @lru_cache
