@@ -67,8 +67,8 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         the environment's own credentials.
     :param region: overrides the connection's region, e.g. ``cn-hangzhou``.
     :param workspace_id: overrides the connection's workspace.
-    :param chunk_size: runs per batch read; halved for as long as the service finds it too large. If None it is
-        ``[mlworkflows] paiflow_chunk_size`` of Airflow's configuration, or else 100.
+    :param chunk_size: runs per batch read; halved if the service finds it too large, which holds for as long as this
+        hook exists. If None it is ``[mlworkflows] paiflow_chunk_size`` of Airflow's configuration, or else 100.
     :param options: as `RunHook` takes them.
     :raises InvalidInputError: if region or workspace is no text, or the chunk size is less than 1.
     """
