@@ -1,0 +1,32 @@
+"""What the client of Airflow's REST API makes of its answers."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.harness.rest_client import AirflowRestClient, TaskAddress
+
+AT = TaskAddress("pipeline", "run-1", "train")
+LOG = {"content": [{"event": "begins", "timestamp": "2026-01-01T00:00:00Z", "level": "info"}, "ends"]}
+
+
+def _client(answer: httpx.Response, monkeypatch: pytest.MonkeyPatch) -> AirflowRestClient:
+    client = AirflowRestClient("http://airflow")
+    client.close()
+    transport = httpx.MockTransport(lambda request: answer)
+    monkeypatch.setattr(client, "_http", httpx.Client(base_url=client.address, transport=transport))
+    return client
+
+
+def test_log_is_read_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _client(httpx.Response(200, json=LOG), monkeypatch).task_log(AT) == "begins level=info\nends"
+
+
+def test_attempt_that_never_began_has_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _client(httpx.Response(404, json={"detail": "no such attempt"}), monkeypatch).task_log(AT, 2) == ""
+
+
+def test_log_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(httpx.HTTPStatusError):
+        _client(httpx.Response(500), monkeypatch).task_log(AT)
