@@ -32,6 +32,8 @@ UNKNOWN_LIMIT = 3600.0
 """Seconds that a status nobody knows is put up with."""
 MISSING_GRACE = 60.0
 """Seconds for which a run may be invisible before it counts as deleted."""
+LOOKS_IN_VAIN = 2
+"""How often a look may find nothing before a run is stopped unseen."""
 REFUSED_GRACE = 900.0
 """Seconds for which credentials may be refused, so that a rotated key can be put into the connection."""
 REFUSED_PAUSES = (60.0, 240.0, 660.0)
@@ -176,6 +178,7 @@ class Memory:
     :param has_read: whether the run has ever been read.
     :param cursor: how many lines of each step's log are in the task's log, by step id.
     :param url: the run's page in the cloud console, "" while it is not known.
+    :param ref: the workflow and the id of the run that is left to a trigger.
     """
 
     seen: dict[str, str] = field(default_factory=dict)
@@ -186,6 +189,7 @@ class Memory:
     has_read: bool = False
     cursor: dict[str, int] = field(default_factory=dict)
     url: str = ""
+    ref: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, stored: object) -> Self:

@@ -162,7 +162,7 @@ class StepActionOperator(RunOperator):
         self.step_name = step.name
         if step.state in self.actions[self.action]:
             self.act(run, step)
-            run = self.handler.settled(run, [step])
+            run = self.handler.settled(run, [step], alone=True)
         else:
             self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
         return run, self.clock.time() + self.timeout

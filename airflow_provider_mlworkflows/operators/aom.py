@@ -103,7 +103,8 @@ class AomStartWorkflowOperator(AomOperator, UnmarkedStartOperator):
         return bool(self.template_id)
 
     @cached_property
-    def _existing_workflow(self) -> str:
+    def listed_workflow(self) -> str:
+        """The existing workflow's id."""
         return self.workflow_id or self.hook.find_workflow(self.workflow_name or "").id
 
     def _name(self, marker: str = "airflow-0123456789abcdef") -> str:
@@ -125,15 +126,15 @@ class AomStartWorkflowOperator(AomOperator, UnmarkedStartOperator):
     def start_run(self, marker: str) -> Run:
         """Start the workflow, after creating it if it is to be (SearchTemplateById, CreateWorkflow)."""
         if not self.template_id:
-            return self.hook.start_run(self._existing_workflow)
+            return self.hook.start_run(self.listed_workflow)
         workflow = self.hook.create_from_template(
             self._name(marker), template_id=self.template_id, share_type=self.template_share_type, input=self.inputs
         )
         return self.hook.start_run(workflow.id)
 
-    def recent_runs(self, since: float) -> Sequence[Run]:
-        """The executions of the workflow (ListWorkflowExecutions)."""
-        return self.hook.list_started(self._existing_workflow, since)
+    def recent_runs(self, workflow_id: str, since: float) -> Sequence[Run]:
+        """The executions of a workflow (ListWorkflowExecutions)."""
+        return self.hook.list_started(workflow_id, since)
 
     def find_started(self, record: StartRecord) -> Run | None:
         """The execution of the workflow whose name ends with the token (ListWorkflow, ListWorkflowExecutions)."""

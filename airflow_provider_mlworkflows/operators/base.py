@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
 
 DEFAULT_TIMEOUT = timedelta(days=7).total_seconds()
-METRICS_SECONDS = 60.0
-"""For how long metrics are asked for while the service fails."""
 BACKSTOP = 300.0
 """Seconds after the deadline at which Airflow itself gives up on a trigger that never answered."""
 
@@ -156,7 +154,10 @@ class RunOperator(BaseOperator):
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
         self.step_name = news.step_name
-        if self.is_outdated(context):
+        self.current = news.ref
+        with self._ended_in_order(context):
+            is_outdated = self.is_outdated(context)
+        if is_outdated:
             return self.execute(context)
         return self.take_up(context, news.ref, news.deadline, news.verdict, news.message)
 
@@ -164,10 +165,18 @@ class RunOperator(BaseOperator):
         self, context: Context, ref: RunRef, deadline: float, verdict: Verdict | None, message: str = ""
     ) -> str:
         """Go on with a run whose waiting has ended, with a verdict if there is one; returns its id."""
-        self._memory = Memory.load(TaskKey.of(context["ti"]).xcom(MEMORY_KEY))
+        self._memory = self.load_memory(context)
         self.current = ref
         with self._ended_in_order(context):
             return self._conclude(context, ref, deadline, verdict, message)
+
+    def load_memory(self, context: Context) -> Memory:
+        """What a trigger, or the worker before it, has seen of the run; nothing if that cannot be read."""
+        try:
+            return Memory.load(TaskKey.of(context["ti"]).xcom(MEMORY_KEY))
+        except Exception as error:  # whatever keeps an XCom backend from answering: the run matters more
+            self.log.warning("What was seen of the run before is not known; lines may show twice. %s", error)
+            return Memory()
 
     def is_outdated(self, context: Context) -> bool:
         """Whether the task has been cleared since the event, so that it must begin anew.
@@ -205,10 +214,12 @@ class RunOperator(BaseOperator):
         except MLWorkflowsError:
             raise  # it says itself what is with the run
         except Exception:
+            if self.current is not None:
+                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
             if self.cancel_on_kill and self.is_last_life(context):
                 self.stop_current("The task has failed for a reason of its own, and no later attempt takes up the run")
             elif self.current is not None:
-                self.log.warning("The task has failed for a reason of its own; run %s goes on.", self.current)
+                self.log.warning("The task has failed for a reason of its own; run %s is left as it is.", self.current)
             raise
 
     def stop_current(self, why: str) -> None:
@@ -258,6 +269,7 @@ class RunOperator(BaseOperator):
         return RunWatch(rules, self.log, self._memory)
 
     def _defer(self, context: Context, run: Run, watch: RunWatch) -> NoReturn:
+        watch.memory.ref = list(run.ref)
         memory = watch.memory.dump()
         # The trigger believes this more than its arguments, because it may be in its second life.
         context["ti"].xcom_push(key=MEMORY_KEY, value=memory)
@@ -351,43 +363,22 @@ class RunOperator(BaseOperator):
     def _finish(self, context: Context, run: Run) -> str:
         """Report a run that is over: its id if it succeeded, otherwise its error."""
         publish_outcome(context, self.log, run)
-        if self.fetch_metrics:
-            self._publish_metrics(context, run)
+        if self.fetch_metrics and (metrics := self.handler.metrics(run)) is not None:
+            context["ti"].xcom_push(key="metrics", value=cut_to_limit(metrics))
         error = self.outcome_error(run)
         if error is not None:
             raise error
         return run.ref.run_id
 
-    def _publish_metrics(self, context: Context, run: Run) -> None:
-        """Push what the steps measured. How the run has ended does not depend on that."""
-        until = self.clock.time() + METRICS_SECONDS
-        try:
-            metrics = self.handler.persisted(partial(self.hook.get_metrics, run), until)
-        except MLWorkflowsError as error:
-            self.log.warning("What the steps of run %s measured could not be read. %s", run.ref, error)
-        else:
-            context["ti"].xcom_push(key="metrics", value=cut_to_limit(dict(metrics)))
-
     def outcome_error(self, run: Run) -> RunError | None:
         """The error for a run that is over; None if it ended as it should."""
-        return run_error(run, service=self.service.name, details=self._failure_details(run))
-
-    def _failure_details(self, run: Run) -> str:
-        """The last log lines of the failed steps. As part of the error they get into the task's log, too."""
-        if not run.failed_steps:
-            return ""
-        try:
-            return self.hook.get_failure_log(run)
-        except MLWorkflowsError as error:
-            self.log.warning("The log of the failed step could not be read: %s", error)
-            return ""
+        return run_error(run, service=self.service.name, details=self.handler.failure_details(run))
 
     def _raise_timeout(self, run: Run, deadline: float) -> NoReturn:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))
         ending = "It goes on, because cancel_on_timeout is False."
         if self.cancel_on_timeout:
-            told = self.handler.stop_patiently(run.ref, "Its time is up")
-            ending = "It was told to stop." if told else "It could not be stopped and may go on."
+            ending = self.handler.stop_patiently(run.ref, "Its time is up")
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
             + (f" See {run.url}" if run.url else ""),

@@ -1,10 +1,11 @@
-"""Acting on a run from the worker: stopping it, and waiting until it shows what it was told."""
+"""Asking about a run from the worker, and acting on it: stopping it, and waiting until it shows what it was told."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow_provider_mlworkflows.clock import Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
@@ -19,7 +20,7 @@ from airflow_provider_mlworkflows.exceptions import (
 )
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from airflow_provider_mlworkflows.task_states import ENDED_BY_SOMEBODY, MARKED, TaskKey
-from airflow_provider_mlworkflows.watching import MISSING_GRACE
+from airflow_provider_mlworkflows.watching import LOOKS_IN_VAIN, MISSING_GRACE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,6 +43,8 @@ STOP_SECONDS = 60.0
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
 SETTLE_INTERVAL = 3.0
+METRICS_SECONDS = 60.0
+"""For how long metrics are asked for while the service fails."""
 
 
 class RunHandler:
@@ -55,16 +58,18 @@ class RunHandler:
     def __init__(self, operator: RunOperator) -> None:
         self._operator = operator
 
-    def settled(self, before: Run, steps: Iterable[Step] = ()) -> Run:
+    def settled(self, before: Run, steps: Iterable[Step] = (), *, alone: bool = False) -> Run:
         """After an action: the run once it shows a change, or as it is after two minutes.
 
         :param steps: those that the action was for. Others of the run may change meanwhile; if there are none given,
             any change counts.
+        :param alone: nor does it count that the run as a whole has ended, or goes on again.
         """
         names = frozenset(step.name for step in steps)
 
         def is_changed(run: Run) -> bool:
-            return _look_of(run, names) != _look_of(before, names) or (run.is_over and not before.is_over)
+            turned = run.state.is_terminal != before.state.is_terminal
+            return _look_of(run, names) != _look_of(before, names) or (turned and not alone)
 
         self._operator.unsettled = True
         run = self.read_until(before, is_changed, SETTLE_SECONDS)
@@ -123,7 +128,8 @@ class RunHandler:
                 operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
             else:
                 return
-        operator.log.info("Run %s does not exist any more.", ref)
+        if not operator.bell.rung:
+            operator.log.info("Run %s does not exist any more.", ref)
 
     def _stop_visibly(self, ref: RunRef) -> None:
         hook = self._operator.hook
@@ -143,21 +149,24 @@ class RunHandler:
             raise refusal
         self._operator.log.warning("Run %s was told to stop, but does not show it yet.", ref)
 
-    def stop_patiently(self, ref: RunRef, why: str) -> bool:
+    def stop_patiently(self, ref: RunRef, why: str) -> str:
         """Ask for a run to be stopped, again for a minute if the service fails just now.
 
-        :returns: whether nothing is left to be stopped.
+        :returns: what has come of it, in a sentence.
         """
         operator = self._operator
         stop = _Stop(ref, is_forced=operator.unsettled)
         until, failure = operator.clock.time() + STOP_SECONDS, f"Run {ref} could not be stopped yet"
         try:
             stopped = self.persisted(lambda: stop.ask(operator.hook), until, failure, is_to_be_stopped_again)
+        except NotFoundError:
+            operator.log.warning("%s, but run %s does not exist any more.", why, ref)
+            return "It does not exist any more."
         except MLWorkflowsError as error:
             self._tell_unstopped(ref, why, error)
-            return False
+            return "It could not be stopped and may go on."
         self._tell_stopped(ref, why, stopped)
-        return True
+        return "It was told to stop."
 
     def heed_mark(self, context: Context, run: Run) -> None:
         """End the task if somebody has ended it by now, before the run is left to a trigger.
@@ -170,9 +179,10 @@ class RunHandler:
         if state in MARKED:
             self._end_as_told(run, f"The task was ended from outside (its state is {state})")
 
-    def heed_kill(self, context: Context, run: Run) -> None:
+    def heed_kill(self, context: Context, run: Run, story: str = "") -> None:
         """If Airflow has told this worker to end the task, find out why, and stop or leave the run.
 
+        :param story: what to say if it is left; that the next attempt takes it up, unless given.
         :raises RunInterruptedError: if it has.
         """
         operator = self._operator
@@ -183,12 +193,11 @@ class RunHandler:
             self._end_as_told(run, f"The task was ended from outside (its state is {state})")
         if operator.cancel_on_kill and operator.is_last_life(context):
             self._end_as_told(run, "The worker is shutting down and no later attempt takes up the run")
-        raise RunInterruptedError(
+        usual = (
             f"The worker is shutting down. Run {run.ref} goes on, and the task's next attempt takes it up "
-            f"again. See {run.url}",
-            ref=run.ref,
-            url=run.url,
+            f"again. See {run.url}"
         )
+        raise RunInterruptedError(story or usual, ref=run.ref, url=run.url)
 
     def _end_as_told(self, run: Run, why: str) -> NoReturn:
         if self._operator.cancel_on_kill:
@@ -248,6 +257,26 @@ class RunHandler:
                 operator.log.warning("%s; trying again. %s", failure, error)
                 operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
 
+    def metrics(self, run: Run) -> dict[str, Any] | None:
+        """What the steps of a run that is over measured; None if it cannot be read, which decides nothing."""
+        operator = self._operator
+        until = operator.clock.time() + METRICS_SECONDS
+        try:
+            return dict(self.persisted(partial(operator.hook.get_metrics, run), until))
+        except MLWorkflowsError as error:
+            operator.log.warning("What the steps of run %s measured could not be read. %s", run.ref, error)
+            return None
+
+    def failure_details(self, run: Run) -> str:
+        """The last log lines of the failed steps. As part of the error they get into the task's log, too."""
+        if not run.failed_steps:
+            return ""
+        try:
+            return self._operator.hook.get_failure_log(run)
+        except MLWorkflowsError as error:
+            self._operator.log.warning("The log of the failed step could not be read: %s", error)
+            return ""
+
     def read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
         """The run once it shows something, or as it is after so many seconds. Reads that fail just now are repeated."""
         operator = self._operator
@@ -268,19 +297,17 @@ class RunHandler:
 
 @dataclass(slots=True)
 class _Stop:
-    """A stop that is asked for until it goes through.
-
-    That a look finds nothing may be a matter of the moment: after that no look comes before it.
-    """
+    """A stop that is asked for until it goes through."""
 
     ref: RunRef
     is_forced: bool
+    missed: int = 0
 
     def ask(self, hook: RunHook) -> bool:
         try:
-            return hook.stop_run(self.ref, force=self.is_forced)
+            return hook.stop_run(self.ref, force=self.is_forced or self.missed >= LOOKS_IN_VAIN)
         except NotFoundError:
-            self.is_forced = True
+            self.missed += 1
             raise
 
 

@@ -107,9 +107,13 @@ class ObsStartWorkflowOperator(UnmarkedStartOperator):
             inputs={**(self._checked or {}), **marked} or None,
         )
 
-    def recent_runs(self, since: float) -> Sequence[Run]:
-        """The executions of the workflow that calls have started (listWorkflowExecution)."""
-        return self.hook.list_started(self.graph_name, since)
+    def recent_runs(self, workflow_id: str, since: float) -> Sequence[Run]:
+        """The executions of a workflow that calls have started (listWorkflowExecution)."""
+        return self.hook.list_started(workflow_id, since)
+
+    def state_before(self) -> dict[str, Any] | None:
+        """The parameter that takes the token, or the executions that are there already."""
+        return {"marker_input": self.marker_input} if self.leaves_marker else super().state_before()
 
     def given(self) -> dict[str, Any]:
         """The object, and the inputs as the workflow declares them."""
@@ -122,7 +126,7 @@ class ObsStartWorkflowOperator(UnmarkedStartOperator):
     def find_started(self, record: StartRecord) -> Run | None:
         """The execution that has the token as an input."""
         return self.hook.find_started_with(
-            record.workflow_id, self.marker_input or "", record.token, since=record.intent_at - LARGEST_SKEW
+            record.workflow_id, record.before["marker_input"], record.token, since=record.intent_at - LARGEST_SKEW
         )
 
     def repair_run(self, run: Run) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow.sdk.execution_time.context import NEVER_EXPIRE
@@ -12,6 +13,8 @@ from airflow_provider_mlworkflows.runs import RunRef
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_mlworkflows.operators.starting import StartOperator
 
 RECORD_KEY = "mlworkflows_run"
 
@@ -30,7 +33,7 @@ class StartRecord:
     :param before: what `StartOperator.state_before` noted.
     :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
     :param is_given_up: whether the run has to make way for another; it is stopped if need be, and never taken up.
-    :param scope: with which connection and where it was started, as `Service.scope_of` tells.
+    :param place: with which connection and where it was started, as `Service.place_of` tells.
     """
 
     token: str
@@ -43,12 +46,36 @@ class StartRecord:
     before: Any = None
     run_workflow_id: str = ""
     is_given_up: bool = False
-    scope: Mapping[str, Any] = field(default_factory=dict)
+    place: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ref(self) -> RunRef:
         """The run, once it is known."""
         return RunRef(self.run_workflow_id or self.workflow_id, self.run_id)
+
+    @classmethod
+    def intended(cls, operator: StartOperator, context: Context) -> Self:
+        """What an operator is about to start."""
+        now = operator.clock.time()
+        return cls(
+            token=f"airflow-{secrets.token_hex(8)}",
+            workflow_id=operator.started_workflow,
+            run_id="",
+            max_tries=context["ti"].max_tries,
+            clear_number=context["dag_run"].clear_number,
+            intent_at=now,
+            deadline=now + operator.timeout,
+            before=operator.state_before(),
+            place=operator.service.place_of(operator),
+        )
+
+    def of_run(self, ref: RunRef) -> StartRecord:
+        """The same, of this run."""
+        return replace(self, run_id=ref.run_id, run_workflow_id=ref.workflow_id)
+
+    def of_attempt(self, context: Context) -> StartRecord:
+        """The same, taken up by this attempt."""
+        return replace(self, max_tries=context["ti"].max_tries, clear_number=context["dag_run"].clear_number)
 
     @classmethod
     def load(cls, context: Context) -> Self | None:

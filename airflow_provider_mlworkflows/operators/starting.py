@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,19 +19,19 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
     NotFoundError,
+    PermissionDeniedError,
     RunInterruptedError,
     RunNotFoundError,
     StartUncertainError,
     is_uncertain,
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.places import placed_at
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
-from airflow_provider_mlworkflows.runs import Run, RunState
+from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.watching import MISSING_GRACE, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow.sdk import Context
 
 LOOKUP_SECONDS = 30.0
@@ -104,10 +103,13 @@ class StartOperator(RunOperator):
         if record is None:
             return self._start(context)
         is_cleared = record.max_tries != context["ti"].max_tries
-        run = self._recorded_run(context, record, is_cleared=is_cleared)
-        if run is None and record.scope not in ({}, self.service.scope_of(self)):
-            self._give_up_elsewhere(context, record, is_cleared=is_cleared)
-            return self._start(context)
+        if record.place not in ({}, self.service.place_of(self)):
+            run = self._run_seen_from_here(context, record)
+            if run is None:
+                self._give_up_elsewhere(context, record, is_cleared=is_cleared)
+                return self._start(context)
+        else:
+            run = self._recorded_run(context, record, is_cleared=is_cleared)
         if record.is_given_up or self.is_changed_since(record):
             return self._replace(context, record, run)
         if is_cleared:
@@ -133,7 +135,10 @@ class StartOperator(RunOperator):
         except (TaskDeferralTimeout, TaskDeferralError) as failure:
             is_over = isinstance(failure, TaskDeferralTimeout)
             record = self._load_record(context)
-            if record is None or not record.run_id or not (is_over or self.is_last_life(context)):
+            if record is None or not record.run_id:
+                self._stop_unrecorded(context)
+                raise
+            if not (is_over or self.is_last_life(context)):
                 raise
             if self.is_outdated(context):
                 return self.execute(context)
@@ -144,21 +149,17 @@ class StartOperator(RunOperator):
             self.deferrable = False
             return self.take_up(context, record.ref, record.deadline, None)
 
+    def _stop_unrecorded(self, context: Context) -> None:
+        """Stop a run that the trigger has left and no record tells of."""
+        ref = self.load_memory(context).ref
+        if ref and self.cancel_on_kill:
+            self.current = RunRef(*ref)
+            self.stop_current("Its trigger has not fired, and no later attempt takes up the run")
+
     def _start(self, context: Context) -> tuple[Run, float]:
         self.prepare_start()
         self._give_way(context, "started anything")
-        now = self.clock.time()
-        record = StartRecord(
-            token=f"airflow-{secrets.token_hex(8)}",
-            workflow_id=self.started_workflow,
-            run_id="",
-            max_tries=context["ti"].max_tries,
-            clear_number=context["dag_run"].clear_number,
-            intent_at=now,
-            deadline=now + self.timeout,
-            before=self.state_before(),
-            scope=self.service.scope_of(self),
-        )
+        record = StartRecord.intended(self, context)
         self._save_record(context, record)
         self._intent, self.current = record, None
         try:
@@ -180,7 +181,7 @@ class StartOperator(RunOperator):
         self.current = run.ref
         # One that is run again has begun long before.
         deadline = max(record.deadline, started_at + self.timeout)
-        record = self._of_run(replace(record, deadline=deadline), run)
+        record = replace(record, deadline=deadline).of_run(run.ref)
         self._save_record(context, record)
         return run, record.deadline
 
@@ -276,14 +277,14 @@ class StartOperator(RunOperator):
 
     def _adopt(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
         self.log.info("Reattached to run %s of an earlier attempt; it is %s.", run.ref, run.status)
-        record = self._of_this_attempt(context, record, run)
+        record = record.of_attempt(context).of_run(run.ref)
         self._save_record(context, record)
         return run, record.deadline
 
     def _repair(self, context: Context, record: StartRecord, before: Run) -> tuple[Run, float]:
         self._give_way(context, "repaired its run")
         # Written first: were it lost afterwards, the repaired run would be held to its old deadline.
-        record = replace(self._of_this_attempt(context, record, before), deadline=self.clock.time() + self.timeout)
+        record = replace(record.of_attempt(context).of_run(before.ref), deadline=self.clock.time() + self.timeout)
         self._save_record(context, record)
         try:
             self.repair_run(before)
@@ -293,7 +294,7 @@ class StartOperator(RunOperator):
             )
             run = self.handler.settled(before, before.failed_steps)
             if self.unsettled:
-                return self._unrepaired(context, record, before, error)
+                return self._unrepaired(context, record, run, error)
         else:
             run = self.handler.settled(before, before.failed_steps)
         self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
@@ -318,33 +319,36 @@ class StartOperator(RunOperator):
     def _give_up(self, context: Context, record: StartRecord, run: Run) -> None:
         # Written first: a later attempt must neither take up a run that was told to make way, nor ask why it has
         # stopped or where it is.
-        self._save_record(context, self._of_run(replace(record, is_given_up=True), run))
+        self._save_record(context, replace(record, is_given_up=True).of_run(run.ref))
         if self.is_in_the_way(run):
             self.log.info("Stopping the earlier run %s before starting another.", run.ref)
             self.handler.stop_before_start(run.ref)
+            self._give_way(context, "started another run")
+
+    def _run_seen_from_here(self, context: Context, record: StartRecord) -> Run | None:
+        """The run, if its id is known and it can be read where the task is to run now: the places may be one."""
+        try:
+            return self._recorded_run(context, record, is_cleared=False) if record.run_id else None
+        except (BadRequestError, PermissionDeniedError):
+            self.current = None
+            return None
 
     def _give_up_elsewhere(self, context: Context, record: StartRecord, *, is_cleared: bool) -> None:
         """Stop the run with the connection and in the place it was started in, if it is to be found there."""
-        here = self.service.scope_of(self)
-        there = ", ".join(f"{name}={value!r}" for name, value in record.scope.items() if value != here.get(name))
+        here = self.service.place_of(self)
+        there = ", ".join(f"{name}={value!r}" for name, value in record.place.items() if value != here.get(name))
         self.log.warning("The task's run was started with %s; looking for it there, to stop it.", there)
-        self._move_to(record.scope)
         try:
-            run = self._recorded_run(context, record, is_cleared=is_cleared)
-            if run is not None:
-                self._give_up(context, record, run)
+            with placed_at(self, record.place), self._ended_in_order(context):
+                run = self._recorded_run(context, record, is_cleared=is_cleared)
+                if run is not None:
+                    self._give_up(context, record, run)
         except MLWorkflowsError as error:
             if self.bell.rung or not is_cleared:
                 raise
             self.log.warning("Whether a run started with %s still goes on cannot be told. %s", there, error)
         finally:
-            self._move_to(here)
-        self.current = None
-
-    def _move_to(self, scope: Mapping[str, Any]) -> None:
-        for name, value in scope.items():
-            setattr(self, name, value)
-        self.__dict__.pop("hook", None)
+            self.current = None
 
     def is_in_the_way(self, run: Run) -> bool:
         """Whether an earlier run must be stopped before another is started."""
@@ -353,16 +357,10 @@ class StartOperator(RunOperator):
     def _give_way(self, context: Context, what: str) -> None:
         """End if the task is told to, and see to the run that it may have."""
         if self.bell.rung:
+            story = f"The task was told to end before it had {what}."
             if self.current is not None:
-                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
-            raise RunInterruptedError(f"The task was told to end before it had {what}.", ref=self.current)
-
-    def _of_this_attempt(self, context: Context, record: StartRecord, run: Run) -> StartRecord:
-        ours = replace(record, max_tries=context["ti"].max_tries, clear_number=context["dag_run"].clear_number)
-        return self._of_run(ours, run)
-
-    def _of_run(self, record: StartRecord, run: Run) -> StartRecord:
-        return replace(record, run_id=run.ref.run_id, run_workflow_id=run.ref.workflow_id)
+                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"), story)
+            raise RunInterruptedError(story)
 
     def state_before(self) -> Any:
         """What there was before the start, as JSON, for operators whose starts leave no marker."""

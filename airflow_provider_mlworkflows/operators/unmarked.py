@@ -42,9 +42,14 @@ class UnmarkedStartOperator(StartOperator):
         """Whether the runs of this task carry its marker all the same."""
         return False
 
+    @property
+    def listed_workflow(self) -> str:
+        """The id under which the runs of the workflow are listed."""
+        return self.started_workflow
+
     @abstractmethod
-    def recent_runs(self, since: float) -> Sequence[Run]:
-        """The runs of the workflow that have begun since, in seconds since the epoch by the service's clock."""
+    def recent_runs(self, workflow_id: str, since: float) -> Sequence[Run]:
+        """The runs of a workflow that have begun since, in seconds since the epoch by the service's clock."""
 
     def given(self) -> Any:
         """What a run is started with, as JSON, if a run tells."""
@@ -58,10 +63,15 @@ class UnmarkedStartOperator(StartOperator):
         """The runs that are there already, the service's time, and what the new run is started with."""
         if self.leaves_marker:
             return None
-        runs = self.recent_runs(self.hook.service_time() - NOTED_SECONDS)
-        # Only an answer tells the service's time, and this may have been the first.
-        noted = [run.ref.run_id for run in runs]
-        return {"time": self.hook.service_time(), "run_ids": noted, "given": self.given()}
+        workflow_id = self.listed_workflow
+        runs = self.recent_runs(workflow_id, self.hook.service_time() - NOTED_SECONDS)
+        return {
+            "workflow_id": workflow_id,
+            # Only an answer tells the service's time, and this may have been the first.
+            "time": self.hook.service_time(),
+            "run_ids": [run.ref.run_id for run in runs],
+            "given": self.given(),
+        }
 
     def look_for_started(self, record: StartRecord) -> Run | None:
         """Look for the run by its marker, or for the only run that can be the one.
@@ -69,8 +79,8 @@ class UnmarkedStartOperator(StartOperator):
         :raises StartUncertainError: if there is none or more than one, and ``on_uncertain="fail"``.
         :raises RunInterruptedError: if the worker shuts down before that can be seen; the next attempt looks again.
         """
-        if self.leaves_marker:
-            return super().look_for_started(record)
+        if "run_ids" not in (record.before or {}):
+            return super().look_for_started(record)  # that run carries a marker, whatever this task's would do now
         # Waited out: the run that is visible at once may be somebody else's, and ours the one that is not yet.
         self.clock.sleep(max(0.0, self.visible_at(record) - self.clock.time()), self.bell)
         if self.bell.rung:
@@ -90,14 +100,15 @@ class UnmarkedStartOperator(StartOperator):
         return None
 
     def _candidates(self, record: StartRecord) -> list[Run]:
-        since, noted = record.before["time"], frozenset(record.before["run_ids"])
-        begun = self.recent_runs(since - CLOCK_GRAIN)
+        before = record.before
+        since, noted = before["time"], frozenset(before["run_ids"])
+        begun = self.recent_runs(before["workflow_id"], since - CLOCK_GRAIN)
         return [
             run
             for run in begun
             if run.ref.run_id not in noted
             and (run.started_at is None or run.started_at.timestamp() <= since + START_WINDOW)
-            and self.resembles(run, record.before["given"])
+            and self.resembles(run, before["given"])
         ]
 
 

@@ -21,16 +21,22 @@ class Service:
         the hook of a service all have them under these names.
     :param hook_path: ``module:class`` of its hook.
     :param trigger_path: ``module:class`` of its trigger.
+    :param manners: those of the scope that do not say where to look, but how to take what is seen.
     """
 
     name: str
     scope: tuple[str, ...]
     hook_path: str
     trigger_path: str
+    manners: tuple[str, ...] = ()
 
     def scope_of(self, owner: object) -> dict[str, Any]:
         """The scope of an operator, sensor or trigger, as keyword arguments."""
         return {name: getattr(owner, name) for name in self.scope}
+
+    def place_of(self, owner: object) -> dict[str, Any]:
+        """The account and the place of an operator: its scope without manners."""
+        return {name: value for name, value in self.scope_of(owner).items() if name not in self.manners}
 
     def hook(self, scope: Mapping[str, Any], **options: Any) -> RunHook:
         """A hook for a scope; ``options`` as `RunHook` takes them."""

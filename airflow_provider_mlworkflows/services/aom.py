@@ -9,4 +9,5 @@ AOM = Service(
     scope=("huawei_conn_id", "region", "project_id", "states"),
     hook_path="airflow_provider_mlworkflows.hooks.aom:AomWorkflowHook",
     trigger_path="airflow_provider_mlworkflows.triggers.aom:AomExecutionTrigger",
+    manners=("states",),
 )

@@ -22,7 +22,15 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.task_states import TAKEN_UP, TaskKey
 from airflow_provider_mlworkflows.triggers.hub import RunHub
-from airflow_provider_mlworkflows.watching import MEMORY_KEY, Memory, RunWatch, Verdict, WatchEvent, WatchRules
+from airflow_provider_mlworkflows.watching import (
+    LOOKS_IN_VAIN,
+    MEMORY_KEY,
+    Memory,
+    RunWatch,
+    Verdict,
+    WatchEvent,
+    WatchRules,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.services import Service
@@ -182,21 +190,20 @@ class RunTrigger(BaseTrigger):
 
     async def _stop_unless_taken_up(self) -> None:
         hook = self.service.hook(self.service.scope_of(self), clock=self.clock)
-        is_forced = False
+        missed = 0
         for attempt in range(1, STOP_ATTEMPTS + 1):
             if await self._is_taken_up_for_sure():
                 self.log.info("Run %s is watched elsewhere; it goes on.", self.ref)
                 return
             try:
-                stopped = await hook.stop_run.aio(self.ref, force=is_forced)
+                stopped = await hook.stop_run.aio(self.ref, force=missed >= LOOKS_IN_VAIN)
             except StopImpossibleError as fact:
                 self.log.warning("The task was ended from outside. %s", fact)
                 return
             except MLWorkflowsError as error:
                 if attempt == STOP_ATTEMPTS or not is_to_be_stopped_again(error):
                     raise
-                # What does not show just now may be there: then no look comes before the stop.
-                is_forced = is_forced or isinstance(error, NotFoundError)
+                missed += isinstance(error, NotFoundError)
                 self.log.warning("Run %s could not be stopped yet; trying again. %s", self.ref, error)
                 await self.clock.asleep(ASK_AGAIN_SECONDS)
             else:

@@ -163,12 +163,22 @@ def nobody_has_watched_until_the_end(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row(modes=("deferrable",), profiles=("usual",))
+@operator_row("stop", modes=("deferrable",), profiles=("usual",))
 def nobody_has_watched_a_run_without_a_record(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = _unwatched(stage, durable=False)
     assert isinstance(stage.attempt(operator).error, TaskDeferralTimeout)
-    assert stage.counts == Counts(starts=1)
+    assert stage.counts == Counts(starts=1, stops=1)
+
+
+@operator_row("stop", modes=("deferrable",), profiles=("usual",))
+def trigger_fails_and_leaves_a_run_without_a_record(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(durable=False, retries=1, wait_for_completion=True)
+    stage.defer(operator)
+    stage.airflow.fail_trigger(["Traceback: it is broken"])
+    assert stage.go_on_after_failure(operator).state == "up_for_retry"
+    assert stage.counts == Counts(starts=1, stops=1)
 
 
 @operator_row("stop", modes=("deferrable",), profiles=("usual",))

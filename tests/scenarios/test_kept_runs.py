@@ -9,27 +9,35 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from airflow_provider_mlworkflows.emulator import Emulator, FaultRule
-from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
-from airflow_provider_mlworkflows.exceptions import RunFailedError, RunNotFoundError, RunTimeoutError
+from airflow_provider_mlworkflows.emulator import FaultRule
+from airflow_provider_mlworkflows.exceptions import (
+    RunFailedError,
+    RunInterruptedError,
+    RunNotFoundError,
+    RunTimeoutError,
+)
 from airflow_provider_mlworkflows.operators.aom import AomStartWorkflowOperator
 from airflow_provider_mlworkflows.operators.base import RunOperator
+from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.operators.obs import ObsStartWorkflowOperator
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.task_states import TaskKey
-from tests.scenarios.aom import AomTemplateUnderTest
+from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
-from tests.scenarios.obs import ObsUnderTest
+from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
+from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails
 from tests.scenarios.rows_attempts import lose_worker
 from tests.scenarios.service import Counts
 from tests.scenarios.stage import OPERATOR_MODES, Mode, SetStage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from airflow_provider_mlworkflows.runs import Run, RunRef
+    from airflow_provider_mlworkflows.operators.starting import StartOperator
+    from airflow_provider_mlworkflows.runs import Run, RunRef, Step
     from tests.harness.execution_api import ApiCall
+    from tests.scenarios.service import ServiceUnderTest
     from tests.scenarios.stage import Stage
 
 NOT_FOUND = {"status": 404, "code": "ModelArts.7511"}
@@ -112,6 +120,16 @@ def test_a_run_that_a_cleared_task_does_not_find_for_half_a_minute_is_stopped(se
     assert [stage.service.shown(run_id) for run_id in stage.runs] == ["stopped", "running"]
 
 
+def test_a_run_that_is_gone_at_its_deadline_is_said_to_be(set_stage: SetStage) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", endless())))
+    stage.at(590, lambda: stage.service.delete(stage.run_id))
+    error = stage.attempt(stage.starter(timeout=600)).error
+    assert isinstance(error, RunTimeoutError)
+    assert "It does not exist any more" in str(error)
+    assert "may go on" not in stage.log
+
+
 def test_a_run_that_is_gone_is_not_looked_for_any_longer_than_that(set_stage: SetStage) -> None:
     stage = set_stage()
     stage.plan(*chain(("train", endless())))
@@ -154,6 +172,102 @@ def test_a_task_marked_while_it_sees_whether_it_was_cleared_stops_its_run(set_st
     stage.attempt(operator)
     assert stage.airflow.state == "failed"
     assert stage.counts == Counts(starts=1, stops=1)
+
+
+def test_a_task_marked_while_its_earlier_run_makes_way_stops_it(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", (endless(),))))
+    operator = stage.starter(wait_for_completion=False)
+    stage.attempt(operator)
+    stage.airflow.clear()
+
+    def mark() -> None:
+        stage.emulator.faults.clear()
+        stage.emulator.faults.add(FaultRule(operation="ShowWorkflow", status=503, times=None))
+        stage.mark("failed")
+
+    _while_it_makes_way(monkeypatch, stage, mark)
+    stage.attempt(operator)
+    assert stage.airflow.state == "failed"
+    assert "does not exist any more" not in stage.log
+    assert stage.counts == Counts(starts=1, stops=1)
+
+
+def _while_it_makes_way(patch: pytest.MonkeyPatch, stage: Stage, happening: Callable[[], None]) -> None:
+    """Let something happen while an earlier run is to be stopped that is not found just then."""
+    stop = RunHandler.stop_before_start
+
+    def unseen(handler: RunHandler, ref: RunRef) -> None:
+        stage.service.fault("read", times=None, **NOT_FOUND)
+        stage.at(10, happening)
+        stop(handler, ref)
+
+    patch.setattr(RunHandler, "stop_before_start", unseen)
+
+
+@pytest.mark.parametrize("cause", ["clear", "retry"])
+def test_a_task_told_to_end_before_another_start_does_not_promise_the_old_run(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", completes(10) if cause == "clear" else fails(10))))
+    operator = stage.starter(retries=2, on_retry="restart")
+    stage.attempt(operator)
+    if cause == "clear":
+        stage.airflow.clear()
+    prepare = type(operator).prepare_start
+
+    def interrupted(self: StartOperator) -> None:
+        prepare(self)
+        stage.shut_down()
+
+    monkeypatch.setattr(type(operator), "prepare_start", interrupted)
+    error = stage.attempt(operator).error
+    assert isinstance(error, RunInterruptedError)
+    assert "before it had started anything" in str(error)
+
+
+# Repairs whose effect shows late.
+
+
+@pytest.mark.parametrize("status", [400, 503])
+@pytest.mark.parametrize("choice", ["fail", "restart"])
+@pytest.mark.parametrize("service", [ModelArtsUnderTest, PaiFlowUnderTest])
+def test_a_repaired_run_whose_steps_show_it_late_is_kept(
+    set_stage: SetStage,
+    monkeypatch: pytest.MonkeyPatch,
+    service: type[ServiceUnderTest],
+    choice: str,
+    status: int,
+) -> None:
+    stage = set_stage(service=service)
+    stage.plan(*chain(("train", (fails(20), completes(600)))))
+    operator = stage.starter(retries=1, on_unrepairable=choice)
+    stage.attempt(operator)
+    _show_steps_late(monkeypatch, stage, reads=60)
+    stage.service.fault("repair", when="after", status=status)
+    assert stage.attempt(operator).state == "success", stage.log
+    assert stage.counts == Counts(starts=1, repairs=1)
+
+
+def _show_steps_late(patch: pytest.MonkeyPatch, stage: Stage, reads: int) -> None:
+    """Let all steps show for some reads after a repair what they showed before; the run shows what it is."""
+    usual = RunOperator.read
+    late = itertools.count()
+    before: dict[str, Step] = {}
+
+    def read(self: RunOperator, ref: RunRef) -> Run:
+        run = usual(self, ref)
+        if stage.counts.repairs == 0:
+            before.update({step.name: step for step in run.steps})
+            return run
+        if next(late) >= reads:
+            return run
+        return replace(run, steps=tuple(before.get(step.name, step) for step in run.steps))
+
+    patch.setattr(RunOperator, "read", read)
 
 
 # Triggers that fail.
@@ -214,6 +328,28 @@ def test_a_trigger_outlives_an_xcom_backend_that_fails(
     assert stage.attempt(stage.starter()).state == "success", stage.log
     assert "has no time" in stage.log
     assert stage.counts == Counts(starts=1)
+
+
+@pytest.mark.parametrize("verdict", ["time-out", "failure"])
+def test_a_worker_outlives_an_xcom_backend_that_fails(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch, verdict: str
+) -> None:
+    stage = set_stage("deferrable")
+    stage.plan(*chain(("train", endless())))
+    operator = stage.starter(timeout=600)
+    stage.defer(operator)
+
+    def fail(self: TaskKey, key: str) -> None:
+        raise OSError("the object storage of the XCom backend has no time")
+
+    monkeypatch.setattr(TaskKey, "xcom", fail)
+    if verdict == "failure":
+        stage.airflow.fail_trigger(["Traceback: it is broken"])
+        stage.go_on_after_failure(operator)
+    else:
+        stage.go_on(operator)
+    assert isinstance(stage.result.error, RunTimeoutError)
+    assert stage.counts == Counts(starts=1, stops=1)
 
 
 # Failures of a task's own.
@@ -299,6 +435,27 @@ def test_an_object_that_changes_with_the_attempt_hides_no_run(set_stage: SetStag
     assert stage.counts == Counts(starts=1)
 
 
+def test_a_parameter_that_no_longer_takes_the_marker_hides_no_run(set_stage: SetStage) -> None:
+    stage = set_stage(service=ObsMarkedUnderTest)
+    stage.plan(*chain(("train", completes(600))))
+    operator, later = stage.starter(retries=1), stage.starter(retries=1)
+    assert isinstance(later, ObsStartWorkflowOperator)
+    later.marker_input = None
+    lose_worker(stage, operator, stored=2)
+    assert stage.attempt(later).state == "success", stage.log
+    assert stage.counts == Counts(starts=1)
+
+
+def test_a_start_of_a_workflow_is_looked_for_though_a_template_is_named_now(set_stage: SetStage) -> None:
+    stage = set_stage(service=AomUnderTest)
+    stage.plan(*chain(("train", endless())))
+    lose_worker(stage, stage.starter(retries=1), stored=2)
+    template = AomTemplateUnderTest(stage.emulator).add_workflow(chain(("train", endless())))
+    later = AomStartWorkflowOperator(task_id="start", template_id=template, wait_for_completion=False, retries=1)
+    assert stage.attempt(later).state == "success", stage.log
+    assert stage.service.shown(stage.runs[0]) in ("stopped", "stopping")
+
+
 # Steps beside the one that is acted on.
 
 
@@ -341,59 +498,3 @@ def test_a_step_beside_the_one_that_is_retried_does_not_end_the_wait_for_it(
     _show_late(monkeypatch, stage, "left", reads=4)
     assert stage.attempt(stage.step_actor(run_id, "left", "retry")).state == "success", stage.log
     assert stage.counts.repairs == 1
-
-
-# Runs that were started elsewhere.
-
-
-@pytest.fixture
-def elsewhere(emulator: Emulator) -> Iterator[ModelArtsUnderTest]:
-    """Another region, with an emulator of its own."""
-    with Emulator(clock="manual", start=emulator.clock.now()) as other:
-        other.auth_now = emulator.clock.now()
-        yield ModelArtsUnderTest(other)
-
-
-@pytest.mark.parametrize("cause", ["clear", "retry"])
-def test_a_run_is_stopped_where_it_was_started(set_stage: SetStage, elsewhere: ModelArtsUnderTest, cause: str) -> None:
-    stage = set_stage()
-    stage.plan(*chain(("train", (endless(),))))
-    first = stage.starter(retries=1, wait_for_completion=cause != "clear")
-    if cause == "clear":
-        stage.attempt(first)
-        stage.airflow.clear()
-    else:
-        lose_worker(stage, first)
-    connection = elsewhere.connections()[HUAWEI_CONNECTION]
-    stage.airflow.set_connection("elsewhere", connection)
-    workflow = elsewhere.add_workflow(chain(("train", completes())))
-    second = stage.starter(workflow_id=workflow, huawei_conn_id="elsewhere", wait_for_completion=False)
-    assert stage.attempt(second).state == "success", stage.log
-    assert "huawei_conn_id='huawei_mlworkflows_default'" in stage.log
-    assert stage.counts == Counts(starts=1, stops=1)
-    assert elsewhere.counts(workflow) == Counts(starts=1)
-
-
-@pytest.mark.parametrize(("cause", "starts"), [("clear", 1), ("retry", 0)])
-def test_where_a_run_was_started_may_be_out_of_reach(
-    set_stage: SetStage,
-    elsewhere: ModelArtsUnderTest,
-    cause: str,
-    starts: int,
-) -> None:
-    stage = set_stage()
-    stage.plan(*chain(("train", (endless(),))))
-    first = stage.starter(retries=1, wait_for_completion=cause != "clear")
-    if cause == "clear":
-        stage.attempt(first)
-        stage.airflow.clear()
-    else:
-        lose_worker(stage, first)
-    connection = elsewhere.connections()[HUAWEI_CONNECTION]
-    stage.airflow.set_connection("elsewhere", connection)
-    stage.airflow.set_connection("huawei_mlworkflows_default", {"conn_type": "huawei_mlworkflows", "extra": {}})
-    workflow = elsewhere.add_workflow(chain(("train", completes())))
-    second = stage.starter(workflow_id=workflow, huawei_conn_id="elsewhere", wait_for_completion=False)
-    stage.attempt(second)
-    assert elsewhere.counts(workflow) == Counts(starts=starts)
-    assert stage.run_id in stage.log or cause == "retry"

@@ -24,6 +24,7 @@ from tests.harness.state_answers import StatesAnswer
 from tests.support import READ, Bench
 
 if TYPE_CHECKING:
+    from tests.harness.execution_api import ApiCall
     from tests.harness.results import TaskResult
     from tests.harness.triggerer import RunningTrigger
 
@@ -336,14 +337,19 @@ class TestKill:
         defer(modelarts, long)
         refusal = FaultRule(operation="CreateWorkflowExecutionsActions", status=503, times=None)
         modelarts.emulator.faults.add(refusal)
+
+        def take_up(call: ApiCall) -> None:
+            modelarts.airflow.ti.state = "running"
+            modelarts.emulator.faults.remove(refusal)
+
         async with modelarts.airflow.start_trigger() as running:
             await polling(modelarts, running)
             modelarts.airflow.mark("failed")
+            for happening in (lambda call: None, take_up):
+                modelarts.airflow.on_call("GET", "/task-instances/states", happening)
             await running.revoke()
-            await until(lambda: "could not be stopped yet" in running.log.masked())
-            modelarts.airflow.ti.state = "running"
-            modelarts.emulator.faults.remove(refusal)
             await running.wait_until_done()
+            assert "could not be stopped yet" in running.log.masked()
             assert "watched elsewhere" in running.log.masked()
         assert modelarts.stops == 0
         assert settled(modelarts) == "running"
