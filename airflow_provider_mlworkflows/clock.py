@@ -48,6 +48,8 @@ class Bell:
 
         :raises BellRungError: if the bell has rung before the call has come to its end.
         """
+        if self.rung:
+            raise BellRungError  # nothing is begun any more
         outcome: Future[T] = Future()
 
         def make() -> None:

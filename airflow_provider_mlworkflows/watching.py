@@ -179,6 +179,7 @@ class Memory:
     :param cursor: how many lines of each step's log are in the task's log, by step id.
     :param url: the run's page in the cloud console, "" while it is not known.
     :param ref: the workflow and the id of the run that is left to a trigger.
+    :param deadline: its deadline, in seconds since the epoch.
     """
 
     seen: dict[str, str] = field(default_factory=dict)
@@ -190,6 +191,7 @@ class Memory:
     cursor: dict[str, int] = field(default_factory=dict)
     url: str = ""
     ref: list[str] = field(default_factory=list)
+    deadline: float = 0.0
 
     @classmethod
     def load(cls, stored: object) -> Self:

@@ -150,6 +150,11 @@ class StepActionOperator(RunOperator):
     def acted_step(self) -> str:
         """Name or id of the step."""
 
+    @property
+    def shows_on_step(self) -> bool:
+        """Whether the step itself shows the action, and not only the run."""
+        return True
+
     @abstractmethod
     def act(self, run: Run, step: Step) -> None:
         """Send the action."""
@@ -162,7 +167,7 @@ class StepActionOperator(RunOperator):
         self.step_name = step.name
         if step.state in self.actions[self.action]:
             self.act(run, step)
-            run = self.handler.settled(run, [step], alone=True)
+            run = self.handler.settled(run, [step], alone=self.shows_on_step)
         else:
             self.log.warning("Step %s is %s; there is nothing to %s.", step.name, step.status, self.action)
         return run, self.clock.time() + self.timeout

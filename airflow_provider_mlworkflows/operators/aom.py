@@ -196,6 +196,11 @@ class AomNodeOperationOperator(AomExecutionOperator, StepActionOperator):
         """The node's name or id."""
         return self.node
 
+    @property
+    def shows_on_step(self) -> bool:
+        """Whether the node shows the action: one that is skipped may keep the look of a failure."""
+        return self.action != "skip"
+
     def act(self, run: Run, step: Step) -> None:
         """Send the action."""
         self.hook.operate_node(run.ref, step.id, self.action)

@@ -165,9 +165,9 @@ class RunOperator(BaseOperator):
         self, context: Context, ref: RunRef, deadline: float, verdict: Verdict | None, message: str = ""
     ) -> str:
         """Go on with a run whose waiting has ended, with a verdict if there is one; returns its id."""
-        self._memory = self.load_memory(context)
         self.current = ref
         with self._ended_in_order(context):
+            self._memory = self.load_memory(context)
             return self._conclude(context, ref, deadline, verdict, message)
 
     def load_memory(self, context: Context) -> Memory:
@@ -269,7 +269,7 @@ class RunOperator(BaseOperator):
         return RunWatch(rules, self.log, self._memory)
 
     def _defer(self, context: Context, run: Run, watch: RunWatch) -> NoReturn:
-        watch.memory.ref = list(run.ref)
+        watch.memory.ref, watch.memory.deadline = list(run.ref), watch.rules.deadline
         memory = watch.memory.dump()
         # The trigger believes this more than its arguments, because it may be in its second life.
         context["ti"].xcom_push(key=MEMORY_KEY, value=memory)

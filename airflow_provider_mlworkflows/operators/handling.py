@@ -63,13 +63,14 @@ class RunHandler:
 
         :param steps: those that the action was for. Others of the run may change meanwhile; if there are none given,
             any change counts.
-        :param alone: nor does it count that the run as a whole has ended, or goes on again.
+        :param alone: nor does it count that the run goes on again as a whole.
         """
         names = frozenset(step.name for step in steps)
 
         def is_changed(run: Run) -> bool:
             turned = run.state.is_terminal != before.state.is_terminal
-            return _look_of(run, names) != _look_of(before, names) or (turned and not alone)
+            has_ended = run.is_over and not before.is_over
+            return _look_of(run, names) != _look_of(before, names) or (has_ended if alone else turned)
 
         self._operator.unsettled = True
         run = self.read_until(before, is_changed, SETTLE_SECONDS)
@@ -132,22 +133,22 @@ class RunHandler:
             operator.log.info("Run %s does not exist any more.", ref)
 
     def _stop_visibly(self, ref: RunRef) -> None:
-        hook = self._operator.hook
+        operator = self._operator
         refusal: BadRequestError | None = None
         try:
-            if not hook.stop_run(ref):
+            if not operator.bell.outwait(partial(operator.hook.stop_run, ref)):
                 return
         except StopImpossibleError as fact:
-            self._operator.log.warning("Another run is started beside the earlier one. %s", fact)
+            operator.log.warning("Another run is started beside the earlier one. %s", fact)
             return
         except BadRequestError as error:
             refusal = error  # it may be stopping already and not show it yet
-        run = self.read_until(hook.get_run(ref), _shows_stop, STOP_SECONDS)
+        run = self.read_until(operator.read(ref), _shows_stop, STOP_SECONDS)
         if _shows_stop(run):
             return
         if refusal is not None:
             raise refusal
-        self._operator.log.warning("Run %s was told to stop, but does not show it yet.", ref)
+        operator.log.warning("Run %s was told to stop, but does not show it yet.", ref)
 
     def stop_patiently(self, ref: RunRef, why: str) -> str:
         """Ask for a run to be stopped, again for a minute if the service fails just now.
@@ -157,16 +158,20 @@ class RunHandler:
         operator = self._operator
         stop = _Stop(ref, is_forced=operator.unsettled)
         until, failure = operator.clock.time() + STOP_SECONDS, f"Run {ref} could not be stopped yet"
+
+        def ask() -> bool:
+            return operator.bell.outwait(lambda: stop.ask(operator.hook))
+
         try:
-            stopped = self.persisted(lambda: stop.ask(operator.hook), until, failure, is_to_be_stopped_again)
-        except NotFoundError:
-            operator.log.warning("%s, but run %s does not exist any more.", why, ref)
-            return "It does not exist any more."
-        except MLWorkflowsError as error:
-            self._tell_unstopped(ref, why, error)
-            return "It could not be stopped and may go on."
-        self._tell_stopped(ref, why, stopped)
-        return "It was told to stop."
+            stopped = self.persisted(ask, until, failure, is_to_be_stopped_again)
+        except (BellRungError, MLWorkflowsError) as error:
+            if operator.bell.rung:
+                return self.stop_quickly(ref, why)
+            if isinstance(error, NotFoundError):
+                operator.log.warning("%s, but run %s does not exist any more.", why, ref)
+                return "It does not exist any more."
+            return self._told_unstopped(ref, why, error)
+        return self._told_stopped(ref, why, stopped)
 
     def heed_mark(self, context: Context, run: Run) -> None:
         """End the task if somebody has ended it by now, before the run is left to a trigger.
@@ -204,34 +209,38 @@ class RunHandler:
             self.stop_quickly(run.ref, why)
         raise RunInterruptedError(f"{why}.", ref=run.ref, url=run.url)
 
-    def stop_quickly(self, ref: RunRef, why: str) -> None:
-        """Ask for a run to be stopped, three times at most, as a task does that has only seconds left."""
+    def stop_quickly(self, ref: RunRef, why: str) -> str:
+        """Ask for a run to be stopped, three times at most, as a task does that has only seconds left.
+
+        :returns: what has come of it, in a sentence.
+        """
         operator = self._operator
         ask_again_until = operator.clock.time() + KILL_LAST_ATTEMPT
         # A run that does not show its last action yet may look over and be alive.
         stop = _Stop(ref, is_forced=operator.unsettled)
-        for pause in (*KILL_PAUSES, None):
+        pauses = iter(KILL_PAUSES)
+        while True:
             try:
                 hook = operator.service.hook(
                     operator.service.scope_of(operator), attempts=1, timeout=KILL_REQUEST_TIMEOUT, clock=operator.clock
                 )
-                self._tell_stopped(ref, why, stop.ask(hook))
+                return self._told_stopped(ref, why, stop.ask(hook))
             except MLWorkflowsError as error:
-                if pause is not None and is_to_be_stopped_again(error) and operator.clock.time() < ask_again_until:
-                    operator.clock.sleep(pause, Bell())  # not the operator's, which has rung
-                    continue
-                self._tell_unstopped(ref, why, error)
-            return
+                pause = next(pauses, None)
+                if pause is None or not is_to_be_stopped_again(error) or operator.clock.time() >= ask_again_until:
+                    return self._told_unstopped(ref, why, error)
+                operator.clock.sleep(pause, Bell())  # not the operator's, which has rung
 
-    def _tell_unstopped(self, ref: RunRef, why: str, error: MLWorkflowsError) -> None:
+    def _told_unstopped(self, ref: RunRef, why: str, error: Exception) -> str:
         if isinstance(error, StopImpossibleError):
             self._operator.log.warning("%s. %s", why, error)
         else:
             self._operator.log.error("%s, but run %s could not be stopped and may go on: %s", why, ref, error)
+        return "It could not be stopped and may go on."
 
-    def _tell_stopped(self, ref: RunRef, why: str, stopped: bool) -> None:
-        story = "is being stopped" if stopped else "was over already"
-        self._operator.log.info("%s; run %s %s.", why, ref, story)
+    def _told_stopped(self, ref: RunRef, why: str, stopped: bool) -> str:
+        self._operator.log.info("%s; run %s %s.", why, ref, "is being stopped" if stopped else "was over already")
+        return "It was told to stop." if stopped else "It was over by then."
 
     def persisted(
         self,

@@ -73,9 +73,11 @@ class StartRecord:
         """The same, of this run."""
         return replace(self, run_id=ref.run_id, run_workflow_id=ref.workflow_id)
 
-    def of_attempt(self, context: Context) -> StartRecord:
+    def of_attempt(self, operator: StartOperator, context: Context) -> StartRecord:
         """The same, taken up by this attempt."""
-        return replace(self, max_tries=context["ti"].max_tries, clear_number=context["dag_run"].clear_number)
+        place = operator.service.place_of(operator)
+        tries, clears = context["ti"].max_tries, context["dag_run"].clear_number
+        return replace(self, max_tries=tries, clear_number=clears, place=place)
 
     @classmethod
     def load(cls, context: Context) -> Self | None:

@@ -16,7 +16,9 @@ from airflow_provider_mlworkflows.choices import (
     checked_choice,
 )
 from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
     BadRequestError,
+    ConfigurationError,
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
@@ -26,7 +28,7 @@ from airflow_provider_mlworkflows.exceptions import (
     is_uncertain,
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
-from airflow_provider_mlworkflows.operators.places import placed_at
+from airflow_provider_mlworkflows.operators.places import FormerPlace
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.watching import MISSING_GRACE, Verdict
@@ -103,13 +105,13 @@ class StartOperator(RunOperator):
         if record is None:
             return self._start(context)
         is_cleared = record.max_tries != context["ti"].max_tries
-        if record.place not in ({}, self.service.place_of(self)):
-            run = self._run_seen_from_here(context, record)
-            if run is None:
-                self._give_up_elsewhere(context, record, is_cleared=is_cleared)
-                return self._start(context)
-        else:
+        self._intent = None if record.run_id else record
+        if record.place in ({}, self.service.place_of(self)):
             run = self._recorded_run(context, record, is_cleared=is_cleared)
+        else:
+            run, has_made_way = self._run_elsewhere(context, record, is_cleared=is_cleared)
+            if has_made_way:
+                return self._start(context)
         if record.is_given_up or self.is_changed_since(record):
             return self._replace(context, record, run)
         if is_cleared:
@@ -134,27 +136,26 @@ class StartOperator(RunOperator):
             return super().resume_execution(next_method, next_kwargs, context)
         except (TaskDeferralTimeout, TaskDeferralError) as failure:
             is_over = isinstance(failure, TaskDeferralTimeout)
-            record = self._load_record(context)
-            if record is None or not record.run_id:
-                self._stop_unrecorded(context)
-                raise
-            if not (is_over or self.is_last_life(context)):
+            ref, deadline = self._left_to_trigger(context)
+            if not ref.run_id or not (is_over or self.is_last_life(context)):
                 raise
             if self.is_outdated(context):
                 return self.execute(context)
             if is_over:
-                self.log.warning("No triggerer has followed run %s to its deadline; looking at it now.", record.ref)
-                return self.take_up(context, record.ref, record.deadline, Verdict.TIMEOUT)
-            self.log.warning("The trigger of run %s has failed; this worker follows the run itself.", record.ref)
+                self.log.warning("No triggerer has followed run %s to its deadline; looking at it now.", ref)
+                return self.take_up(context, ref, deadline, Verdict.TIMEOUT)
+            self.log.warning("The trigger of run %s has failed; this worker follows the run itself.", ref)
             self.deferrable = False
-            return self.take_up(context, record.ref, record.deadline, None)
+            return self.take_up(context, ref, deadline, None)
 
-    def _stop_unrecorded(self, context: Context) -> None:
-        """Stop a run that the trigger has left and no record tells of."""
-        ref = self.load_memory(context).ref
-        if ref and self.cancel_on_kill:
-            self.current = RunRef(*ref)
-            self.stop_current("Its trigger has not fired, and no later attempt takes up the run")
+    def _left_to_trigger(self, context: Context) -> tuple[RunRef, float]:
+        """The run that a trigger was to follow, and its deadline; its id is "" if it is not known."""
+        memory = self.load_memory(context)
+        ref = RunRef(*memory.ref) if memory.ref else RunRef("", "")
+        self.current = ref if ref.run_id else None
+        with self._ended_in_order(context):
+            record = self._load_record(context)
+        return (ref, memory.deadline) if record is None else (record.ref, record.deadline)
 
     def _start(self, context: Context) -> tuple[Run, float]:
         self.prepare_start()
@@ -277,14 +278,14 @@ class StartOperator(RunOperator):
 
     def _adopt(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
         self.log.info("Reattached to run %s of an earlier attempt; it is %s.", run.ref, run.status)
-        record = record.of_attempt(context).of_run(run.ref)
+        record = record.of_attempt(self, context).of_run(run.ref)
         self._save_record(context, record)
         return run, record.deadline
 
     def _repair(self, context: Context, record: StartRecord, before: Run) -> tuple[Run, float]:
         self._give_way(context, "repaired its run")
         # Written first: were it lost afterwards, the repaired run would be held to its old deadline.
-        record = replace(record.of_attempt(context).of_run(before.ref), deadline=self.clock.time() + self.timeout)
+        record = replace(record.of_attempt(self, context).of_run(before.ref), deadline=self.clock.time() + self.timeout)
         self._save_record(context, record)
         try:
             self.repair_run(before)
@@ -324,31 +325,32 @@ class StartOperator(RunOperator):
             self.log.info("Stopping the earlier run %s before starting another.", run.ref)
             self.handler.stop_before_start(run.ref)
             self._give_way(context, "started another run")
+        self._intent = None
 
-    def _run_seen_from_here(self, context: Context, record: StartRecord) -> Run | None:
-        """The run, if its id is known and it can be read where the task is to run now: the places may be one."""
+    def _run_elsewhere(self, context: Context, record: StartRecord, *, is_cleared: bool) -> tuple[Run | None, bool]:
+        """The run of a record from another place, and whether it has made way there, being out of reach from here."""
+        former = FormerPlace(self, record.place)
+        self.log.warning("The task's run was started with %s; looking for it there.", former)
+        run: Run | None = None
+        trouble: MLWorkflowsError | None = None
         try:
-            return self._recorded_run(context, record, is_cleared=False) if record.run_id else None
-        except (BadRequestError, PermissionDeniedError):
-            self.current = None
-            return None
-
-    def _give_up_elsewhere(self, context: Context, record: StartRecord, *, is_cleared: bool) -> None:
-        """Stop the run with the connection and in the place it was started in, if it is to be found there."""
-        here = self.service.place_of(self)
-        there = ", ".join(f"{name}={value!r}" for name, value in record.place.items() if value != here.get(name))
-        self.log.warning("The task's run was started with %s; looking for it there, to stop it.", there)
-        try:
-            with placed_at(self, record.place), self._ended_in_order(context):
+            with former.visited(), self._ended_in_order(context):
                 run = self._recorded_run(context, record, is_cleared=is_cleared)
-                if run is not None:
+                if run is not None and not former.is_seen_from_here(run.ref):
                     self._give_up(context, record, run)
-        except MLWorkflowsError as error:
-            if self.bell.rung or not is_cleared:
+                    self.current = None
+                    return run, True
+        except (AuthenticationError, ConfigurationError, PermissionDeniedError) as error:
+            if run is not None:
                 raise
-            self.log.warning("Whether a run started with %s still goes on cannot be told. %s", there, error)
-        finally:
-            self.current = None
+            trouble = error
+        if run is None and record.run_id:
+            run = self._recorded_run(context, record, is_cleared=is_cleared)
+        if run is None and trouble is not None:
+            if not is_cleared:
+                raise trouble
+            self.log.warning("Whether a run started with %s still goes on cannot be told. %s", former, trouble)
+        return run, False
 
     def is_in_the_way(self, run: Run) -> bool:
         """Whether an earlier run must be stopped before another is started."""

@@ -21,7 +21,7 @@ class Service:
         the hook of a service all have them under these names.
     :param hook_path: ``module:class`` of its hook.
     :param trigger_path: ``module:class`` of its trigger.
-    :param manners: those of the scope that do not say where to look, but how to take what is seen.
+    :param manners: those of the scope that do not say where to look.
     """
 
     name: str

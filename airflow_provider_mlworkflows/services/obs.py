@@ -9,4 +9,5 @@ OBS = Service(
     scope=("huawei_conn_id", "region", "project_id"),
     hook_path="airflow_provider_mlworkflows.hooks.obs:ObsWorkflowHook",
     trigger_path="airflow_provider_mlworkflows.triggers.obs:ObsExecutionTrigger",
+    manners=("project_id",),
 )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import TaskDeferralTimeout
-
 from airflow_provider_mlworkflows.exceptions import RunFailedError, RunStoppedError, RunTimeoutError
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails
 from tests.scenarios.service import Counts
@@ -167,18 +165,33 @@ def nobody_has_watched_until_the_end(stage: Stage) -> None:
 def nobody_has_watched_a_run_without_a_record(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
     operator = _unwatched(stage, durable=False)
-    assert isinstance(stage.attempt(operator).error, TaskDeferralTimeout)
+    assert isinstance(stage.attempt(operator).error, RunTimeoutError)
     assert stage.counts == Counts(starts=1, stops=1)
 
 
-@operator_row("stop", modes=("deferrable",), profiles=("usual",))
-def trigger_fails_and_leaves_a_run_without_a_record(stage: Stage) -> None:
+@operator_row(modes=("deferrable",), profiles=("usual",))
+def nobody_has_watched_a_run_without_a_record_that_may_go_on(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
-    operator = stage.starter(durable=False, retries=1, wait_for_completion=True)
+    operator = _unwatched(stage, durable=False, cancel_on_timeout=False)
+    assert isinstance(stage.attempt(operator).error, RunTimeoutError)
+    assert stage.counts == Counts(starts=1)
+
+
+@operator_row(modes=("deferrable",), profiles=("usual",))
+def nobody_has_watched_until_the_end_of_a_run_without_a_record(stage: Stage) -> None:
+    stage.plan(*chain(("train", completes())))
+    assert stage.attempt(_unwatched(stage, durable=False)).state == "success"
+    assert stage.counts == Counts(starts=1)
+
+
+@operator_row(modes=("deferrable",), profiles=("usual",))
+def trigger_fails_and_leaves_a_run_without_a_record(stage: Stage) -> None:
+    stage.plan(*chain(("train", completes(600))))
+    operator = stage.starter(durable=False, retries=1)
     stage.defer(operator)
     stage.airflow.fail_trigger(["Traceback: it is broken"])
-    assert stage.go_on_after_failure(operator).state == "up_for_retry"
-    assert stage.counts == Counts(starts=1, stops=1)
+    assert stage.go_on_after_failure(operator).state == "success"
+    assert stage.counts == Counts(starts=1)
 
 
 @operator_row("stop", modes=("deferrable",), profiles=("usual",))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.emulator import FaultRule
 from airflow_provider_mlworkflows.exceptions import (
     RunFailedError,
@@ -34,10 +36,11 @@ from tests.scenarios.stage import OPERATOR_MODES, Mode, SetStage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
     from airflow_provider_mlworkflows.operators.starting import StartOperator
     from airflow_provider_mlworkflows.runs import Run, RunRef, Step
     from tests.harness.execution_api import ApiCall
-    from tests.scenarios.service import ServiceUnderTest
+    from tests.scenarios.service import CallKind, ServiceUnderTest
     from tests.scenarios.stage import Stage
 
 NOT_FOUND = {"status": 404, "code": "ModelArts.7511"}
@@ -268,6 +271,75 @@ def _show_steps_late(patch: pytest.MonkeyPatch, stage: Stage, reads: int) -> Non
         return replace(run, steps=tuple(before.get(step.name, step) for step in run.steps))
 
     patch.setattr(RunOperator, "read", read)
+
+
+# Stops that do not go through at once.
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 404}])
+@pytest.mark.parametrize("call", ["stop", "read"])
+def test_a_task_marked_while_the_stop_at_its_deadline_fails_stops_its_run(
+    set_stage: SetStage, call: CallKind, fault: dict[str, Any]
+) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", endless())))
+    rule: list[FaultRule] = []
+
+    def mark() -> None:
+        stage.emulator.faults.remove(rule[0])
+        stage.mark("failed")
+
+    stage.at(600, lambda: rule.append(stage.service.fault(call, times=None, **fault)))
+    stage.at(610, mark)
+    stage.attempt(stage.starter(timeout=599, poll_interval=10))
+    assert stage.airflow.state == "failed"
+    assert "does not exist any more" not in stage.log
+    assert stage.counts == Counts(starts=1, stops=1)
+
+
+def test_a_run_that_ends_by_itself_at_its_deadline_was_not_told_to_stop(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", endless())))
+    stop = RunHandler.stop_patiently
+
+    def too_late(handler: RunHandler, ref: RunRef, why: str) -> str:
+        stage.service.show_status(ref.run_id, "completed")
+        return stop(handler, ref, why)
+
+    monkeypatch.setattr(RunHandler, "stop_patiently", too_late)
+    assert "It was over by then" in str(stage.attempt(stage.starter(timeout=600)).error)
+    assert stage.counts == Counts(starts=1)
+
+
+def test_a_task_marked_while_the_stop_of_an_earlier_run_hangs_has_time_to_stop_it(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = set_stage()
+    stage.plan(*chain(("train", (endless(),))))
+    operator = stage.starter(wait_for_completion=False)
+    stage.attempt(operator)
+    stage.airflow.clear()
+    usual = Connectivity.transmit
+    is_over = threading.Event()
+    hanging: list[WireRequest] = []
+
+    def transmit(connectivity: Connectivity, request: WireRequest) -> WireReply:
+        if request.url.endswith("/actions") and not hanging:
+            hanging.append(request)
+            stage.mark("failed")
+            is_over.wait()
+            raise AssertionError("nobody waits for this")
+        return usual(connectivity, request)
+
+    monkeypatch.setattr(Connectivity, "transmit", transmit)
+    try:
+        stage.attempt(operator)
+    finally:
+        is_over.set()
+    assert stage.airflow.state == "failed"
+    assert stage.counts == Counts(starts=1, stops=1)
 
 
 # Triggers that fail.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
+from airflow_provider_mlworkflows.exceptions import RunNotFoundError
 from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.operators.obs import ObsStartWorkflowOperator
 from tests.scenarios import obs
@@ -131,7 +133,85 @@ def test_where_a_run_was_started_may_be_out_of_reach(
     stage.airflow.set_connection(HUAWEI_CONNECTION, {"conn_type": "huawei_mlworkflows", "extra": {}})
     stage.attempt(operator)
     assert elsewhere.counts(operator.started_workflow) == Counts(starts=starts)
-    assert ("still goes on cannot be told" in stage.log) is (cause == "clear")
+    assert ("still goes on cannot be told" in stage.log) is (cause == "clear"), stage.log
+
+
+def _move_to_another_name(stage: Stage, cause: Cause, stored: int | None = None) -> StartOperator:
+    """Let a task begin with a connection, and go on with another one to the same account."""
+    stage.plan(*chain(("train", completes(600))))
+    lose_worker(stage, stage.starter(retries=1), stored=stored)
+    if cause == "clear":
+        stage.airflow.clear()
+    stage.airflow.set_connection("another", stage.service.connections()[HUAWEI_CONNECTION])
+    return stage.starter(huawei_conn_id="another", retries=1)
+
+
+@pytest.mark.parametrize("stored", [2, None])
+@pytest.mark.parametrize("service", [ModelArtsUnderTest, ObsUnderTest])
+def test_the_same_place_by_another_name_is_no_other_place(
+    set_stage: SetStage, service: type[ServiceUnderTest], stored: int | None
+) -> None:
+    stage = set_stage(service=service)
+    assert stage.attempt(_move_to_another_name(stage, "retry", stored)).state == "success", stage.log
+    assert stage.counts == Counts(starts=1)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_connection_that_was_renamed_keeps_the_run(set_stage: SetStage, *, is_gone: bool) -> None:
+    stage = set_stage()
+    operator = _move_to_another_name(stage, "retry")
+    if is_gone:
+        del stage.airflow.api.connections[HUAWEI_CONNECTION]
+    else:
+        stage.airflow.set_connection(HUAWEI_CONNECTION, {"conn_type": "huawei_mlworkflows", "extra": {}})
+    assert stage.attempt(operator).state == "success", stage.log
+    assert stage.counts == Counts(starts=1)
+
+
+def test_a_run_that_is_gone_in_both_is_gone(set_stage: SetStage) -> None:
+    stage = set_stage()
+    operator = _move_to_another_name(stage, "retry")
+    stage.service.delete(stage.run_id)
+    assert isinstance(stage.attempt(operator).error, RunNotFoundError)
+    assert stage.counts == Counts(starts=1)
+
+
+@pytest.mark.parametrize("status", [503, 403])
+def test_a_stop_that_fails_there_starts_nothing_here(
+    set_stage: SetStage, elsewhere: ModelArtsUnderTest, status: int
+) -> None:
+    stage = set_stage()
+    operator = _move(stage, elsewhere, "clear")
+    stage.service.fault("stop", status=status, times=None)
+    assert stage.attempt(operator).state == "up_for_retry"
+    assert elsewhere.counts(operator.started_workflow) == Counts()
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("what", ["marked", "shut down", "execution_timeout"])
+def test_ended_while_it_looks_from_here(
+    set_stage: SetStage, elsewhere: ModelArtsUnderTest, cause: Cause, what: str
+) -> None:
+    stage = set_stage()
+    operator = _move(stage, elsewhere, cause)
+    operator.retries = 0
+    rule = stage.service.fault("read", times=None, **NOT_FOUND)
+    end = {
+        "marked": lambda: stage.mark("failed"),
+        "shut down": stage.shut_down,
+        "execution_timeout": stage.use_up_execution_timeout,
+    }
+
+    def happen() -> None:
+        stage.emulator.faults.remove(rule)
+        end[what]()
+
+    operator.execution_timeout = timedelta(hours=1)
+    stage.at(30, happen)
+    stage.airflow.ti.max_tries = stage.airflow.ti.try_number  # whatever comes is the last attempt
+    stage.attempt(operator)
+    assert stage.counts == Counts(starts=1, stops=1), stage.log
+    assert elsewhere.counts(operator.started_workflow) == Counts()
 
 
 @pytest.mark.parametrize("cause", CAUSES)
