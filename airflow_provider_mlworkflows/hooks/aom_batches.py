@@ -12,6 +12,7 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks.lists import ListedRuns, Reading, WorkflowLists, by_workflow, shown_in
 
@@ -65,7 +66,7 @@ class ListReader(WorkflowLists):
         workflow_id = group[0].workflow_id
         try:
             listed = yield from list_items(workflow_id)
-        except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
+        except (BadRequestError, NotFoundError, PermissionDeniedError, UnexpectedReplyError) as error:
             # Reading them one by one tells whom that concerns.
             log.warning("Executions of %s cannot be listed, so each is read by itself. %s", workflow_id, error)
             self._costs[workflow_id] = math.inf

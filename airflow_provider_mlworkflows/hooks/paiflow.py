@@ -34,6 +34,7 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    ServerError,
     UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks import alibaba
@@ -67,7 +68,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         the environment's own credentials.
     :param region: overrides the connection's region, e.g. ``cn-hangzhou``.
     :param workspace_id: overrides the connection's workspace.
-    :param chunk_size: runs per batch read; halved if the service finds it too large, which holds for as long as this
+    :param chunk_size: runs per batch read; fewer if the service finds them too many, which holds for as long as this
         hook exists. If None it is ``[mlworkflows] paiflow_chunk_size`` of Airflow's configuration, or else 100.
     :param options: as `RunHook` takes them.
     :raises InvalidInputError: if region or workspace is no text, or the chunk size is less than 1.
@@ -279,7 +280,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
                 return False
         try:
             yield from self.terminate_pipeline_run.steps(ref.run_id)
-        except (BadRequestError, PermissionDeniedError, UnexpectedReplyError):
+        except (BadRequestError, PermissionDeniedError, ServerError, UnexpectedReplyError):
             # It may have ended between the two requests.
             run = yield from self.get_pipeline_run.steps(ref.run_id)
             if _is_settled(run):

@@ -18,6 +18,7 @@ from airflow_provider_mlworkflows.exceptions import (
     MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
+    ServerError,
     ThrottledError,
     UnexpectedReplyError,
 )
@@ -36,6 +37,9 @@ DEFAULT_CHUNK_SIZE = 100
 """Runs per batch read. The service does not say how many it takes; each request costs more than many runs."""
 CHUNK_SIZE_SETTING = ("mlworkflows", "paiflow_chunk_size")
 """Section and name of another number in Airflow's configuration."""
+
+SERVER_ERRORS = 500
+"""The first HTTP status of errors that are the service's own."""
 
 Reading = Run | MLWorkflowsError
 
@@ -67,11 +71,12 @@ class _Search:
         largest: how many runs the largest answered part holds.
     """
 
-    def __init__(self, parts: list[Sequence[RunRef]]) -> None:
-        self.parts = parts
+    def __init__(self, chunk: Sequence[RunRef]) -> None:
+        self.parts = [chunk]
         self.told: dict[RunRef, Reading] = {}
         self.refusals: list[_Refusal] = []
         self.largest = 0
+        self._has_tried_the_end = False
 
     def answered(self, part: Sequence[RunRef], readings: Mapping[RunRef, Reading]) -> None:
         """Note an answer."""
@@ -84,11 +89,17 @@ class _Search:
         half = (len(part) + 1) // 2
         if len(part) > 1:
             self.parts[:0] = part[:half], part[half:]
-        elif not self.told:
-            # If this run alone is at fault, or its neighbours are, the other end of the chunk is answered.
-            self.parts.reverse()
-            if sum(len(each.part) == 1 for each in self.refusals) > 1:
-                self.parts.clear()
+        elif not self.told and self.parts:
+            self._try_the_end()
+
+    def _try_the_end(self) -> None:
+        """A first run that is refused may be at fault; if the last one is too, whatever is asked for may be refused."""
+        if self._has_tried_the_end:
+            self.parts.clear()
+            return
+        self._has_tried_the_end = True
+        *others, last = self.parts.pop()
+        self.parts = [[last], *self.parts, *([others] if others else [])]
 
     def too_large(self) -> _Refusal | None:
         """The smallest part that was refused although its runs were all answered in smaller ones."""
@@ -113,6 +124,7 @@ class BatchReader:
         self._created: dict[str, float] = {}
         self._going_on: dict[RunRef, Run] = {}
         self._alone: set[str] = set()
+        self._most_answered = 0
         self._told_of_denial = False
 
     def chunks(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
@@ -122,12 +134,12 @@ class BatchReader:
     def read(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """For each ref its run without steps, or the error that concerns it (ListPipelineRunsStatus).
 
-        A chunk that is refused is halved, and so are its parts, down to single runs. Those that are refused while
-        others are answered are read by themselves from then on. A part whose runs are all answered in smaller parts,
-        and that is refused once more, was too large, and so are all later ones. If nothing is answered, neither the
-        runs nor their number are at fault: the chunk is read one by one this time, and nothing is remembered. A chunk
-        that may not be read is read one by one, too. What is absent from the answer, or not to be read with others,
-        is read by itself (GetPipelineRun).
+        A chunk that is refused is halved, and so are its parts, down to single runs. Those that are refused then are
+        read by themselves from then on. A part whose runs are all answered in smaller parts was too large if it is
+        refused once more, and if no part as large was ever answered; then so are all later ones. If the first and the
+        last run are refused and nothing is answered, the rest of the chunk is read one by one this time. A chunk that
+        may not be read is read one by one, too. What is absent from the answer, or not to be read with others, is read
+        by itself (GetPipelineRun).
         """
         readings: dict[RunRef, Reading] = {}
         rest: Sequence[RunRef] = [ref for ref in refs if ref.run_id not in self._alone]
@@ -142,7 +154,7 @@ class BatchReader:
 
     def _together(self, chunk: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """Readings of a chunk, in as large parts as are answered."""
-        search = _Search([chunk])
+        search = _Search(chunk)
         failed: dict[RunRef, Reading] = {}
         while search.parts:
             part = search.parts.pop(0)
@@ -157,31 +169,34 @@ class BatchReader:
                     failed |= dict.fromkeys(part, error)
         readings = failed | search.told
         readings |= yield from self._one_by_one([ref for ref in chunk if ref not in readings])
-        if search.told:
-            yield from self._learn(search, readings)
-        elif search.refusals:
+        self._most_answered = max(self._most_answered, search.largest)
+        if search.refusals:
+            self._learn_who_is_alone(search.refusals, readings)
+            yield from self._learn_size(search)
+        if search.refusals and not search.told:
             self._tell_that_none_is_read_together(search.refusals[-1].error)
         return readings
 
-    def _learn(self, search: _Search, readings: Mapping[RunRef, Reading]) -> Steps[None]:
-        """Remember for which runs, or for what number of them, a chunk was refused."""
-        for refusal in search.refusals:
+    def _learn_who_is_alone(self, refusals: Sequence[_Refusal], readings: Mapping[RunRef, Reading]) -> None:
+        """Remember the runs that are refused where others are asked for, and answered by themselves."""
+        for refusal in refusals:
             (ref, *others), error = refusal.part, refusal.error
             if not others and isinstance(readings[ref], Run):
-                log.info(
-                    "Run %s is read by itself from now on, since others are refused with it. %s", ref.run_id, error
-                )
+                log.info("Run %s is read by itself from now on; it was refused otherwise. %s", ref.run_id, error)
                 self._alone.add(ref.run_id)
+
+    def _learn_size(self, search: _Search) -> Steps[None]:
+        """Ask for fewer runs from now on, if it was their number that was refused."""
         too_large = search.too_large()
-        if too_large is None or search.largest >= self.chunk_size:
+        if too_large is None or len(too_large.part) <= self._most_answered:
             return
         try:
             yield from self._statuses(too_large.part)  # it may have been refused for a moment only
         except MLWorkflowsError as error:
             if _is_about_what_was_asked(error):
                 told = "%d runs in one read are too many; asking for %d. %s"
-                log.warning(told, self.chunk_size, search.largest, error)
-                self.chunk_size = search.largest
+                log.warning(told, self.chunk_size, self._most_answered, error)
+                self.chunk_size = self._most_answered
 
     def _without_permission(self, chunk: Sequence[RunRef], error: ApiError) -> Steps[dict[RunRef, Reading]]:
         """Read the runs of a chunk that may not be read; those that may not be by themselves either are left out."""
@@ -251,6 +266,8 @@ class BatchReader:
 
 def _is_about_what_was_asked(error: MLWorkflowsError) -> bool:
     """Whether another question may be answered. In which words too many runs are refused, nobody knows."""
+    if isinstance(error, ServerError):
+        return error.status < SERVER_ERRORS  # a time-out may well be for the size of the question
     if isinstance(error, UnexpectedReplyError):
         return bool(error.code)
     return isinstance(error, BadRequestError | NotFoundError)

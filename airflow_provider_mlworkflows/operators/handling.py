@@ -15,6 +15,7 @@ from airflow_provider_mlworkflows.exceptions import (
     RunInterruptedError,
     RunWaitingError,
     StopImpossibleError,
+    UnexpectedReplyError,
     is_to_be_stopped_again,
     is_transient,
 )
@@ -134,14 +135,14 @@ class RunHandler:
 
     def _stop_visibly(self, ref: RunRef) -> None:
         operator = self._operator
-        refusal: BadRequestError | None = None
+        refusal: MLWorkflowsError | None = None
         try:
             if not operator.bell.outwait(partial(operator.hook.stop_run, ref)):
                 return
         except StopImpossibleError as fact:
             operator.log.warning("Another run is started beside the earlier one. %s", fact)
             return
-        except BadRequestError as error:
+        except (BadRequestError, UnexpectedReplyError) as error:
             refusal = error  # it may be stopping already and not show it yet
         run = self.read_until(operator.read(ref), _shows_stop, STOP_SECONDS)
         if _shows_stop(run):

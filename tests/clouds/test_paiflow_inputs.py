@@ -326,9 +326,9 @@ class TestWhatCannotBeSent:
             arguments_text(arguments=given)
 
     def test_what_is_no_data_in_an_items_own_form(self) -> None:
-        with pytest.raises(InvalidInputError, match="The artifact 't' contains <object"):
+        with pytest.raises(InvalidInputError, match="The source of artifact 't' contains <object"):
             arguments_text(artifacts=[{"name": "t", "from": object()}])
-        with pytest.raises(InvalidInputError, match="The parameter 'm' contains <object"):
+        with pytest.raises(InvalidInputError, match="cannot be written as YAML"):
             arguments_text([{"name": "m", "value": 1, "more": object()}])
 
     def test_options_that_are_nested_too_deeply(self) -> None:

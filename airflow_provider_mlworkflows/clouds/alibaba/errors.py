@@ -55,9 +55,12 @@ _CODE_KINDS: tuple[tuple[re.Pattern[str], type[ApiError]], ...] = tuple(
         (r"AuthenticationFail", AuthenticationError),
         (r"Invalid(Api|Action|Product|Version)\.NotFound|InvalidAction|InvalidProtocol", BadRequestError),
         (r"^(Missing|InvalidParameter|UnsupportedHTTPMethod)", BadRequestError),
-        # Some gateways say so with a 4xx. A word that begins otherwise may name an argument.
-        (r"(?i)^(?!invalid|missing|unsupported).*time[-_. ]?d?[-_. ]?out", ServerError),
         (r"NotFound|NotExist", NotFoundError),
+        # Some gateways say so with a 4xx. A word that begins otherwise names an argument.
+        (
+            r"(?i)^(?!invalid|illegal|missing|unsupported|exceed).*time[-_. ]?d?[-_. ]?out(error|exception)?$",
+            ServerError,
+        ),
     )
 )
 _ADVICE: Mapping[type[ApiError], str] = {

@@ -123,7 +123,7 @@ def _is_described(value: object) -> bool:
 def _artifact(item: dict[str, Any], declaration: Mapping[str, Any] | None) -> dict[str, Any]:
     name, value = item["name"], item.get("value")
     if "from" in item and value is None:
-        return item
+        return {**item, "from": plain(f"The source of artifact {name!r}", item["from"])}
     metadata = item.get("metadata") or (declaration or {}).get("metadata")
     described = {"metadata": plain(f"The metadata of artifact {name!r}", metadata)} if metadata else {}
     if not isinstance(value, list | tuple):
@@ -190,7 +190,7 @@ def _items(what: str, inputs: object) -> list[dict[str, Any]]:
     if isinstance(inputs, Mapping):
         return [{"name": name, "value": value} for name, value in inputs.items()]
     if isinstance(inputs, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in inputs):
-        return [plain(f"The {what} {item['name']!r}", item) for item in inputs]
+        return [dict(item) for item in inputs]
     raise InvalidInputError(
         f"The {what}s should be a mapping of names to values, or a list of mappings with a name each, "
         f"not {type(inputs).__name__}."

@@ -87,7 +87,8 @@ def _check_entry(document: Mapping[str, Any]) -> None:
     if document.get("apiVersion") != API_VERSION:
         raise InvalidInputError(f"The manifest's apiVersion is {document.get('apiVersion')!r}, not {API_VERSION!r}.")
     metadata, spec = document.get("metadata"), document.get("spec")
-    missing = [name for name in IDENTITY if _mapping(metadata).get(name) in _NOTHING]
+    given = {name: _mapping(metadata).get(name) for name in IDENTITY}
+    missing = [name for name, value in given.items() if value in _NOTHING or isinstance(value, bool)]
     if missing:
         raise InvalidInputError(
             f"The manifest's metadata lacks {', '.join(missing)}; the three of {', '.join(IDENTITY)} name a pipeline."

@@ -177,7 +177,10 @@ class RunGlance(BaseModel):
 
 
 def _glances(items: list[RunGlance | Any] | None) -> list[RunGlance] | None:
-    return items and [item for item in items if isinstance(item, RunGlance)]
+    found = [item for item in items or () if isinstance(item, RunGlance)]
+    if items and len(items) > 1 and not found:
+        raise ValueError("none of these is a run")
+    return None if items is None else found
 
 
 class RunGlances(BaseModel):

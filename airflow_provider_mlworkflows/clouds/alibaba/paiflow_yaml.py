@@ -10,7 +10,7 @@ import yaml
 
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
-MOST_VALUES = 100_000
+MOST_VALUES = 1_000_000
 """Values in one document, each counted as often as it is referred to. Manifests have some hundreds."""
 DEEPEST = 100
 """Lists and mappings within each other. Each level of sub-pipelines takes three."""
@@ -46,10 +46,16 @@ _Dumper.add_representer(str, _quoted)
 
 
 def rendered(*documents: object) -> str:
-    """Plain data as YAML, each document after the first behind ``---``."""
-    return yaml.dump_all(
-        documents, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=math.inf, default_flow_style=False
-    )
+    """Plain data as YAML, each document after the first behind ``---``.
+
+    :raises InvalidInputError: if it holds something that YAML has no form for.
+    """
+    try:
+        return yaml.dump_all(
+            documents, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=math.inf, default_flow_style=False
+        )
+    except (yaml.representer.RepresenterError, ValueError) as error:
+        raise InvalidInputError(f"The inputs hold something that cannot be written as YAML: {error}") from None
 
 
 def parsed(what: str, text: str) -> list[Any]:

@@ -16,6 +16,7 @@ from airflow_provider_mlworkflows.exceptions import (
     PermissionDeniedError,
     ServerError,
     ThrottledError,
+    UnexpectedReplyError,
 )
 
 if TYPE_CHECKING:
@@ -69,12 +70,15 @@ def read_refusal(reply: WireReply) -> Refusal | None:
         return None if succeeded else _advised(errors.read_refusal(reply))
     code, text, request_id, status = found
     # An error that nobody knows, inside a success, may have come after the effect.
-    status = (status or _STATUSES.get(code, _UNKNOWN)) if succeeded else reply.status
+    known = status or _STATUSES.get(code, 0)
+    status = (known or _UNKNOWN) if succeeded else reply.status
     plain = {"error_code": code, "error_msg": text, "request_id": request_id or _first(body or {}, _REQUEST_IDS)}
     refusal = errors.read_refusal(WireReply(status, reply.headers, json.dumps(plain).encode()))
     if succeeded and refusal is not None and refusal.kind is ThrottledError:
         # It came after the gateway: a write may have taken effect all the same.
         refusal = replace(refusal, kind=ServerError)
+    if succeeded and refusal is not None and not known:
+        refusal = replace(refusal, kind=UnexpectedReplyError)
     return _advised(refusal)
 
 

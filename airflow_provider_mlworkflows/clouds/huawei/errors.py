@@ -141,7 +141,7 @@ def _kind_inside_success(code: str) -> type[ApiError]:
     """What an error inside a success is; one that nobody knows may have come after the effect."""
     if code in _NO_PERMISSION:
         return PermissionDeniedError
-    return BadRequestError if code in _BAD_REQUEST else ServerError
+    return BadRequestError if code in _BAD_REQUEST else UnexpectedReplyError
 
 
 def _advice(kind: type[ApiError], code: str, text: str) -> str:
