@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -345,7 +346,8 @@ class StartOperator(RunOperator):
                 raise
             trouble = error
         if run is None and record.run_id:
-            run = self._recorded_run(context, record, is_cleared=is_cleared)
+            with suppress(BadRequestError, PermissionDeniedError):  # what is asked of a place that never had it
+                run = self._recorded_run(context, record, is_cleared=is_cleared)
         if run is None and trouble is not None:
             if not is_cleared:
                 raise trouble
@@ -385,9 +387,7 @@ class StartOperator(RunOperator):
         super().stop_current(why)
 
     def _load_record(self, context: Context) -> StartRecord | None:
-        if not self.durable:
-            return None
-        return StartRecord.load(context)
+        return StartRecord.load(context) if self.durable else None
 
     def _save_record(self, context: Context, record: StartRecord) -> None:
         if self.durable:

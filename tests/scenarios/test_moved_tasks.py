@@ -14,6 +14,7 @@ from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.exceptions import RunNotFoundError
 from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.operators.obs import ObsStartWorkflowOperator
+from airflow_provider_mlworkflows.operators.records import RECORD_KEY
 from tests.scenarios import obs
 from tests.scenarios.modelarts import ModelArtsUnderTest
 from tests.scenarios.obs import ObsUnderTest
@@ -174,6 +175,23 @@ def test_a_run_that_is_gone_in_both_is_gone(set_stage: SetStage) -> None:
     stage.service.delete(stage.run_id)
     assert isinstance(stage.attempt(operator).error, RunNotFoundError)
     assert stage.counts == Counts(starts=1)
+
+
+@pytest.mark.parametrize(("cause", "starts"), [("clear", 1), ("retry", 0)])
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_run_that_is_gone_there_and_was_never_here_is_gone(
+    set_stage: SetStage, elsewhere: ModelArtsUnderTest, cause: Cause, starts: int, status: int
+) -> None:
+    stage = set_stage()
+    operator = _move(stage, elsewhere, cause)
+    stage.service.delete(stage.run_id)
+    # The same workflow in both places, so that only the place has changed.
+    record = stage.airflow.state_store[RECORD_KEY]
+    stage.airflow.state_store[RECORD_KEY] = {**record, "workflow_id": operator.started_workflow}
+    elsewhere.fault("read", status=status, times=None)
+    stage.attempt(operator)
+    assert elsewhere.counts(operator.started_workflow) == Counts(starts=starts)
+    assert isinstance(stage.result.error, RunNotFoundError) is (cause == "retry"), stage.log
 
 
 @pytest.mark.parametrize("status", [503, 403])
