@@ -34,19 +34,6 @@ def marked_failed(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1, stops=1)
 
 
-@operator_row("stop", differs=_QUIET)
-def marked_failed_when_an_answer_comes_in_pieces(stage: Stage) -> None:
-    def mark() -> None:
-        stage.service.fault("read", action="truncate")
-        stage.mark("failed")
-
-    stage.plan(*chain(("train", endless())))
-    stage.at(100, mark)
-    stage.attempt(stage.starter(retries=1))
-    assert stage.airflow.state == "failed"
-    assert stage.counts == Counts(starts=1, stops=1)
-
-
 def _with_a_stop_that(name: str, **fault: Any) -> Callable[[Stage], None]:
     def row(stage: Stage) -> None:
         stage.plan(*chain(("train", endless())))
@@ -82,6 +69,7 @@ READ_FAULTS: dict[str, dict[str, Any]] = {
     "finds_nothing": {"status": 404},
     "is_refused": {"status": 400},
     "fails": {"status": 503},
+    "is_answered_in_pieces": {"action": "truncate"},
 }
 
 

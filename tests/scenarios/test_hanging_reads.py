@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.exceptions import RunInterruptedError
 from tests.scenarios.modelarts import ModelArtsUnderTest
+from tests.scenarios.moments import mark_while_hanging
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, endless
 from tests.scenarios.rows_attempts import lose_worker
@@ -18,7 +18,6 @@ from tests.scenarios.service import Counts
 from tests.scenarios.stage import Stage, reset
 
 if TYPE_CHECKING:
-    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
     from airflow_provider_mlworkflows.emulator import Emulator
     from tests.scenarios.clock import ScriptedClock
 
@@ -46,19 +45,7 @@ def stage(
 @pytest.fixture
 def hang(stage: Stage, answered: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From then on no read is answered; the task is marked failed during the first one."""
-    real = Connectivity.transmit
-    hung: list[WireRequest] = []
-
-    def transmit(connectivity: Connectivity, request: WireRequest) -> WireReply:
-        if request.method != "GET":
-            return real(connectivity, request)
-        hung.append(request)
-        if len(hung) == 1:
-            stage.mark("failed")
-        answered.wait()
-        raise RuntimeError("nobody waits for this answer any more")
-
-    return lambda: monkeypatch.setattr(Connectivity, "transmit", transmit)
+    return lambda: mark_while_hanging(monkeypatch, stage, answered, lambda request: request.method == "GET")
 
 
 def _is_stopped(stage: Stage, answered: threading.Event) -> bool:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.emulator import FaultRule
 from airflow_provider_mlworkflows.exceptions import (
     RunFailedError,
@@ -26,6 +25,7 @@ from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.task_states import TaskKey
 from tests.scenarios.aom import AomTemplateUnderTest, AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
+from tests.scenarios.moments import NOT_FOUND, mark_while_hanging, while_making_way
 from tests.scenarios.obs import ObsMarkedUnderTest, ObsUnderTest
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails
@@ -34,16 +34,11 @@ from tests.scenarios.service import Counts
 from tests.scenarios.stage import OPERATOR_MODES, Mode, SetStage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
     from airflow_provider_mlworkflows.operators.starting import StartOperator
     from airflow_provider_mlworkflows.runs import Run, RunRef, Step
     from tests.harness.execution_api import ApiCall
     from tests.scenarios.service import CallKind, ServiceUnderTest
     from tests.scenarios.stage import Stage
-
-NOT_FOUND = {"status": 404, "code": "ModelArts.7511"}
 
 
 def _at_conclusion(patch: pytest.MonkeyPatch, stage: Stage, happening: Any) -> None:
@@ -187,27 +182,14 @@ def test_a_task_marked_while_its_earlier_run_makes_way_stops_it(
     stage.airflow.clear()
 
     def mark() -> None:
-        stage.emulator.faults.clear()
         stage.emulator.faults.add(FaultRule(operation="ShowWorkflow", status=503, times=None))
         stage.mark("failed")
 
-    _while_it_makes_way(monkeypatch, stage, mark)
+    while_making_way(monkeypatch, stage, mark)
     stage.attempt(operator)
     assert stage.airflow.state == "failed"
     assert "does not exist any more" not in stage.log
     assert stage.counts == Counts(starts=1, stops=1)
-
-
-def _while_it_makes_way(patch: pytest.MonkeyPatch, stage: Stage, happening: Callable[[], None]) -> None:
-    """Let something happen while an earlier run is to be stopped that is not found just then."""
-    stop = RunHandler.stop_before_start
-
-    def unseen(handler: RunHandler, ref: RunRef) -> None:
-        stage.service.fault("read", times=None, **NOT_FOUND)
-        stage.at(10, happening)
-        stop(handler, ref)
-
-    patch.setattr(RunHandler, "stop_before_start", unseen)
 
 
 @pytest.mark.parametrize("cause", ["clear", "retry"])
@@ -321,19 +303,8 @@ def test_a_task_marked_while_the_stop_of_an_earlier_run_hangs_has_time_to_stop_i
     operator = stage.starter(wait_for_completion=False)
     stage.attempt(operator)
     stage.airflow.clear()
-    usual = Connectivity.transmit
     is_over = threading.Event()
-    hanging: list[WireRequest] = []
-
-    def transmit(connectivity: Connectivity, request: WireRequest) -> WireReply:
-        if request.url.endswith("/actions") and not hanging:
-            hanging.append(request)
-            stage.mark("failed")
-            is_over.wait()
-            raise AssertionError("nobody waits for this")
-        return usual(connectivity, request)
-
-    monkeypatch.setattr(Connectivity, "transmit", transmit)
+    mark_while_hanging(monkeypatch, stage, is_over, lambda request: request.url.endswith("/actions"), only_once=True)
     try:
         stage.attempt(operator)
     finally:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.exceptions import RunNotFoundError
-from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.operators.obs import ObsStartWorkflowOperator
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY
 from tests.scenarios import obs
 from tests.scenarios.modelarts import ModelArtsUnderTest
+from tests.scenarios.moments import NOT_FOUND, mark_while_hanging, while_making_way
 from tests.scenarios.obs import ObsUnderTest
 from tests.scenarios.plan import chain, completes, endless
 from tests.scenarios.rows_attempts import lose_worker
@@ -25,12 +24,9 @@ from tests.scenarios.service import Counts, ServiceUnderTest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
     from airflow_provider_mlworkflows.operators.starting import StartOperator
-    from airflow_provider_mlworkflows.runs import RunRef
     from tests.scenarios.stage import SetStage, Stage
 
-NOT_FOUND = {"status": 404, "code": "ModelArts.7511"}
 Cause = Literal["clear", "retry"]
 CAUSES: tuple[Cause, ...] = ("clear", "retry")
 
@@ -238,19 +234,7 @@ def test_marked_while_the_run_makes_way_there(
 ) -> None:
     stage = set_stage()
     operator = _move(stage, elsewhere, cause)
-    stop = RunHandler.stop_before_start
-
-    def unseen(handler: RunHandler, ref: RunRef) -> None:
-        rule = stage.service.fault("read", times=None, **NOT_FOUND)
-
-        def mark() -> None:
-            stage.emulator.faults.remove(rule)
-            stage.mark("failed")
-
-        stage.at(10, mark)
-        stop(handler, ref)
-
-    monkeypatch.setattr(RunHandler, "stop_before_start", unseen)
+    while_making_way(monkeypatch, stage, lambda: stage.mark("failed"))
     stage.attempt(operator)
     assert stage.airflow.state == "failed"
     assert stage.counts == Counts(starts=1, stops=1)
@@ -263,20 +247,13 @@ def test_marked_while_a_read_hangs_there(
 ) -> None:
     stage = set_stage()
     operator = _move(stage, elsewhere, cause)
-    usual = Connectivity.transmit
     is_over = threading.Event()
-    hanging: list[WireRequest] = []
-
-    def transmit(connectivity: Connectivity, request: WireRequest) -> WireReply:
-        if request.method != "GET" or not request.url.startswith(stage.emulator.url):
-            return usual(connectivity, request)
-        hanging.append(request)
-        if len(hanging) == 1:
-            stage.mark("failed")
-        is_over.wait()
-        raise AssertionError("nobody waits for this")
-
-    monkeypatch.setattr(Connectivity, "transmit", transmit)
+    mark_while_hanging(
+        monkeypatch,
+        stage,
+        is_over,
+        lambda request: request.method == "GET" and request.url.startswith(stage.emulator.url),
+    )
     try:
         stage.attempt(operator)
     finally:
