@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from airflow_provider_mlworkflows.emulator import credentials as published
 from airflow_provider_mlworkflows.emulator.environment import connections
 from tests.e2e.secrets_search import Secrets, overheard
 from tests.harness.environment import REPOSITORY
+from tests.harness.postgres import database_settings
 from tests.harness.standalone import StandaloneAirflow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 DAG_FILES = [
     Path(__file__).parent / "dags" / "kill_rows.py",
@@ -32,6 +33,16 @@ FERNET_KEY = Fernet.generate_key()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What searches the traces of all other tests comes last."""
     items.sort(key=lambda item: item.path.name == "test_secrets.py")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what Airflow's scheduler had to say."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        used = (each for each in item.funcargs.values() if isinstance(each, StandaloneAirflow))
+        report.sections.extend(("Airflow's scheduler", airflow.printed_by("scheduler")) for airflow in used)
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -60,20 +71,20 @@ def airflow(emulator: Emulator) -> Iterator[StandaloneAirflow]:
 @contextmanager
 def whole_airflow(emulator: Emulator) -> Iterator[StandaloneAirflow]:
     """A whole Airflow with the Dags of these tests, connected to the emulator."""
-    running = StandaloneAirflow(
-        DAG_FILES,
-        environment={
-            f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
-            for conn_id, connection in connections(emulator.url).items()
-        },
-        config={
-            "core.parallelism": "8",
-            "core.fernet_key": FERNET_KEY.decode(),
-            "core.test_connection": "Enabled",
-        },
-    )
-    try:
+    with ExitStack() as stack:
+        running = StandaloneAirflow(
+            DAG_FILES,
+            environment={
+                f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
+                for conn_id, connection in connections(emulator.url).items()
+            },
+            config={
+                "core.parallelism": "8",
+                "core.fernet_key": FERNET_KEY.decode(),
+                "core.test_connection": "Enabled",
+                **stack.enter_context(database_settings()),
+            },
+        )
+        stack.callback(running.stop)
         running.start()
         yield running
-    finally:
-        running.stop()

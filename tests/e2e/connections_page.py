@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STANDARD = "Standard Fields"
-PATIENCE = 30.0
+PATIENCE = 120.0
 _PICTURE_SCALE = 0.85
 _DIALOG = "[role=dialog][data-state=open]"
 # A section that is being closed can still be seen.

@@ -286,7 +286,7 @@ def trigger_moved_to_another_triggerer(deployment: Deployment) -> Row:
     """Trigger given to another triggerer and back, as after a lapsed heartbeat."""
     row = deployment.begin("kill_modelarts_deferred")
     row.wait_until_watched()
-    triggers = TriggerTable(row.airflow.home / "airflow.db")
+    triggers = TriggerTable(row.airflow.database)
     with triggers.moved_away(row.at):
         row.wait_for_log("is watched elsewhere; it goes on")
     row.wait_for_log("(ID ", times=2)
@@ -362,6 +362,6 @@ def _crash_trigger(row: Row) -> None:
     """Let the trigger fail when it begins its second life: what it is to remember cannot be read."""
     at = row.at
     path = f"{at.path}/xcomEntries/{MEMORY_KEY}"
-    with TriggerTable(row.airflow.home / "airflow.db").moved_away(at):
+    with TriggerTable(row.airflow.database).moved_away(at):
         row.wait_for_log("is watched elsewhere; it goes on")
         row.airflow.api.call("PATCH", path, json={"value": "no JSON"})

@@ -53,7 +53,7 @@ def out_of_time_without_a_triggerer(deployment: Deployment) -> Row:
     row = deployment.begin("kill_unwatched")
     row.wait_until_watched()
     _end_triggerer(row.airflow, signal.SIGKILL)
-    TriggerTable(row.airflow.home / "airflow.db").overdue(row.at)
+    TriggerTable(row.airflow.database).overdue(row.at)
     row.wait_for_end()
     row.wait_for_run("stopped")
     row.airflow.start_component("triggerer")
@@ -67,8 +67,8 @@ def api_server_down_for_three_minutes(deployment: Deployment) -> Row:
     row = deployment.begin("kill_outlasting")
     airflow = row.airflow
     server = _api_server(airflow)
-    airflow.send_signal(server, signal.SIGKILL)
-    airflow.api.wait_for("the end of the API server", lambda: is_gone(server), 60)
+    airflow.send_signal(server.pid, signal.SIGKILL)
+    airflow.api.wait_for("the end of the API server", lambda: processes.is_gone(server) or None, 60)
     back_at = time.monotonic() + OUTAGE
     while time.monotonic() < back_at:
         assert row.run_state() == "running"
@@ -83,15 +83,15 @@ def api_server_down_for_three_minutes(deployment: Deployment) -> Row:
 
 
 def _end_triggerer(airflow: StandaloneAirflow, number: signal.Signals) -> None:
-    triggerer = airflow.triggerer()
-    airflow.send_signal(triggerer, number)
-    airflow.api.wait_for("the end of the triggerer", lambda: is_gone(triggerer), 60)
+    triggerer = psutil.Process(airflow.triggerer())
+    airflow.send_signal(triggerer.pid, number)
+    airflow.api.wait_for("the end of the triggerer", lambda: processes.is_gone(triggerer) or None, 60)
 
 
-def _api_server(airflow: StandaloneAirflow) -> int:
+def _api_server(airflow: StandaloneAirflow) -> psutil.Process:
     found = processes.find(airflow.sessions, lambda line: line.startswith("airflow api_server -- "))
     assert len(found) == 1, found
-    return found[0]
+    return psutil.Process(found[0])
 
 
 def _is_healthy(airflow: StandaloneAirflow) -> bool | None:
@@ -99,11 +99,3 @@ def _is_healthy(airflow: StandaloneAirflow) -> bool | None:
         return bool(airflow.api.health()) or None
     except httpx.HTTPError:
         return None
-
-
-def is_gone(pid: int) -> bool | None:
-    """Whether a process has ended; None if it has not."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE or None
-    except psutil.NoSuchProcess:
-        return True

@@ -22,6 +22,10 @@ from airflow_provider_mlworkflows.emulator.gateway import Gateway
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Connection
+
+    from tests.harness.standalone import StandaloneAirflow
+
 PIECE = 16
 """Characters of a secret that are enough to give it away, so that one that was cut short is found as well."""
 CONNECTIONS = "connection"
@@ -103,7 +107,7 @@ def overheard(secrets: Secrets) -> Iterator[None]:
 
 @dataclass
 class Search:
-    """Looks for secrets in an Airflow's home.
+    """Looks for secrets in an Airflow's files and tables.
 
     Attributes:
         secrets: What to look for.
@@ -117,29 +121,29 @@ class Search:
     searched: Counter[str] = field(default_factory=Counter)
     hits: list[tuple[str, str]] = field(default_factory=list)
 
-    def home(self, home: Path) -> None:
-        """Search all files of an Airflow on SQLite, and its database."""
-        self.files(home)
-        self.database(f"sqlite:///{home}/airflow.db")
+    def airflow(self, airflow: StandaloneAirflow) -> None:
+        """Search all that an Airflow leaves behind."""
+        self.files(airflow.home)
+        self.database(airflow.database)
 
     def files(self, home: Path) -> None:
-        """Search all files but the database."""
+        """Search all files of an Airflow's home but its database."""
         for path in sorted(home.rglob("*")):
             if path.is_file() and not path.name.startswith("airflow.db"):
                 kind = "task logs" if "logs" in path.parts and "dag_id=" in str(path) else "component logs"
                 self._look(kind, str(path.relative_to(home)), path.read_text(errors="replace"))
 
     def database(self, url: str) -> None:
-        """Search every value of every table, except where connections are kept.
-
-        Args:
-            url: The database, as SQLAlchemy wants it.
-        """
+        """Search all tables of a database, which is named as SQLAlchemy wants it."""
         with create_engine(url, poolclass=NullPool).connect() as connection:
-            for table in inspect(connection).get_table_names():
-                if table != CONNECTIONS:
-                    for row in connection.execute(text(f'SELECT * FROM "{table}"')).mappings():
-                        self._row(table, row)
+            self.tables(connection)
+
+    def tables(self, connection: Connection) -> None:
+        """Search every value of every table that a connection shows, except where Airflow's connections are kept."""
+        for table in inspect(connection).get_table_names():
+            if table != CONNECTIONS:
+                for row in connection.execute(text(f'SELECT * FROM "{table}"')).mappings():
+                    self._row(table, row)
 
     def _row(self, table: str, row: Mapping[Any, Any]) -> None:
         if table == "log" and "connection" in str(row["event"]):

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_mlworkflows.emulator import credentials as published
 from airflow_provider_mlworkflows.get_provider_info import get_provider_info
-from tests.e2e.connections_page import STANDARD, ConnectionForm, ConnectionsPage
+from tests.e2e.connections_page import PATIENCE, STANDARD, ConnectionForm, ConnectionsPage
 from tests.harness.browser import browser, required_binaries
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def test_worker_tests_a_connection(
         found: dict[str, Any] = airflow.api.call("GET", "/connections/enqueue-test", headers=headers)
         return found if found["state"] in ENDED else None
 
-    ended = airflow.api.wait_for("end of the test", look, 60.0)
+    ended = airflow.api.wait_for("end of the test", look, PATIENCE)
     message = ended["result_message"]
     assert (ended["state"], f"{form.service} answers" in message) == (("success", True) if right else ("failed", False))
     assert ("secret" in message) is not right

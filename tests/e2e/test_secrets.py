@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import operator
 import shutil
-import sqlite3
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from airflow.models.trigger import Trigger
+from airflow.models.xcom import XComModel
+from sqlalchemy import create_engine, func, select, update
+from sqlalchemy.pool import NullPool
 
 from airflow_provider_mlworkflows.emulator import credentials as published
 from tests.e2e.conftest import FERNET_KEY
@@ -18,6 +21,8 @@ from tests.e2e.secrets_search import Search
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
     from airflow_provider_mlworkflows.emulator import Emulator
     from tests.e2e.rows import Row
@@ -80,7 +85,8 @@ def test_no_secret_is_anywhere(
     assert {published.ACCESS_KEY, published.TEMPORARY_ACCESS_KEY} <= secrets.fixed["access key"]
     assert len(secrets.signatures) >= 10
     assert len(deferred) == len(SERVICES)
-    search = _searched(airflow.home, secrets)
+    search = Search(secrets, FERNET_KEY)
+    search.airflow(airflow)
     assert not search.hits
     assert not [place for place in PLACES if not search.searched[place]]
 
@@ -92,25 +98,33 @@ def test_search_can_fail(
     home = tmp_path / "home"
     home.mkdir()
     shutil.copytree(airflow.home / "logs", home / "logs", symlinks=False, ignore_dangling_symlinks=True)
-    with (
-        closing(sqlite3.connect(airflow.home / "airflow.db")) as real,
-        closing(sqlite3.connect(home / "airflow.db")) as copy,
-        copy,
-    ):
-        real.backup(copy)
-        if place == "xcom":
-            told = json.dumps({"url": f"https://here/?ak={published.ACCESS_KEY}"})
-            copy.execute("UPDATE xcom SET value = ? WHERE rowid = (SELECT min(rowid) FROM xcom)", (told,))
-        if place == "trigger":
-            told = json.dumps({"secret": published.SECRET_KEY})
-            copy.execute("UPDATE trigger SET kwargs = ? WHERE id = (SELECT min(id) FROM trigger)", (told,))
     if place == "log":
         log = next(home.rglob("attempt=1.log"))
         log.write_text(f"{log.read_text()}\nsigned: {next(iter(secrets.signatures))}\n")
-    assert len(_searched(home, secrets).hits) == 1
-
-
-def _searched(home: Path, secrets: Secrets) -> Search:
     search = Search(secrets, FERNET_KEY)
-    search.home(home)
-    return search
+    search.files(home)
+    with create_engine(airflow.database, poolclass=NullPool).connect() as connection:
+        if place in TELLING:
+            TELLING[place](connection)
+        search.tables(connection)
+        connection.rollback()
+    assert len(search.hits) == 1
+
+
+def _tell_in_an_xcom(connection: Connection) -> None:
+    table = XComModel.__table__
+    key = list(table.primary_key)
+    one = connection.execute(select(*key).limit(1)).one()
+    told = {"url": f"https://here/?ak={published.ACCESS_KEY}"}
+    connection.execute(update(table).where(*map(operator.eq, key, one)).values(value=told))
+
+
+def _tell_in_a_trigger(connection: Connection) -> None:
+    table = Trigger.__table__
+    first = select(func.min(table.c.id)).scalar_subquery()
+    connection.execute(
+        update(table).where(table.c.id == first).values(kwargs=json.dumps({"secret": published.SECRET_KEY}))
+    )
+
+
+TELLING = {"xcom": _tell_in_an_xcom, "trigger": _tell_in_a_trigger}

@@ -77,7 +77,7 @@ def test_each_finds_its_own_start_after_its_worker_was_killed(twins: Twins) -> N
 def test_neither_tells_a_secret(twins: Twins, secrets: Secrets) -> None:
     for deployment in twins:
         search = Search(secrets, FERNET_KEY)
-        search.home(deployment.airflow.home)
+        search.airflow(deployment.airflow)
         assert search.searched["task logs"]
         assert not search.hits
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import psutil
 
+from tests.harness.processes import is_gone
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
@@ -74,7 +76,7 @@ class TriggererPool:
         ending = [process for process in triggerer.processes if "serve-logs" not in process.cmdline()[0]]
         assert len(ending) > 1, f"nobody runs the triggers of {triggerer}"
         self._airflow.send_signal(triggerer.pid, signal.SIGKILL)
-        self._wait("the end of its triggers", lambda: not any(map(_lives, ending)) or None)
+        self._wait("the end of its triggers", lambda: all(map(is_gone, ending)) or None)
 
     def pause(self, triggerer: Triggerer) -> None:
         """Let all its processes stand still, as with the machine they are on."""
@@ -149,11 +151,3 @@ class TriggererPool:
 
     def _wait(self, what: str, look: Callable[[], T | None]) -> T:
         return self._airflow.api.wait_for(what, look, PATIENCE)
-
-
-def _lives(process: psutil.Process) -> bool:
-    """Whether a process has not ended; who has begun it may not know that yet."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

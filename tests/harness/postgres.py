@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +20,7 @@ from sqlalchemy.pool import NullPool
 from tests.harness.absent import do_without
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from sqlalchemy import Engine
@@ -62,6 +63,21 @@ def required_binaries() -> Path:
         return found
     reason = f"no PostgreSQL server: initdb and postgres are neither on PATH nor in {_DEBIAN}/*/bin"
     do_without(reason, REQUIRED)
+
+
+@contextmanager
+def database_settings() -> Iterator[Mapping[str, str]]:
+    """Airflow's settings for a database on a server of its own; none, and so SQLite, where there is no PostgreSQL.
+
+    An Airflow that has much to do, or little time to do it in, ends by itself when it finds SQLite locked. If
+    `REQUIRED` is set, a missing server fails the test.
+    """
+    binaries = required_binaries() if os.environ.get(REQUIRED) else find_binaries()
+    if binaries is None:
+        yield {}
+        return
+    with PostgresServer(binaries) as server:
+        yield {"database.sql_alchemy_conn": server.url}
 
 
 class PostgresServer:

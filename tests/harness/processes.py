@@ -32,6 +32,14 @@ def find(sessions: Collection[int], fits: Callable[[str], bool]) -> list[int]:
     return [process.pid for process in oldest_first if fits(command_line(process))]
 
 
+def is_gone(process: psutil.Process) -> bool:
+    """Return whether a process has ended; who has begun it may not know that yet."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def command_line(process: psutil.Process) -> str:
     """Return the command line of a process, "" if it has ended meanwhile."""
     try:

@@ -43,17 +43,20 @@ class AirflowRestClient:
     Args:
         base_url: address of the API server, without a path.
         poll_interval: seconds between two looks while waiting.
+        check: called before each of them; what it raises ends the waiting.
 
     Attributes:
         address: Address of the API server, without a path.
+        check: See above.
         writing: held by whoever changes something. On SQLite, a write makes the API server stand still for five
             seconds if it meets another one; hold this to have no such thing happen.
     """
 
-    def __init__(self, base_url: str, *, poll_interval: float = 0.2) -> None:
+    def __init__(self, base_url: str, *, poll_interval: float = 0.2, check: Callable[[], None] = lambda: None) -> None:
         self.address = base_url
         self._http = httpx.Client(base_url=base_url, timeout=30.0)
         self._poll_interval = poll_interval
+        self.check = check
         self.writing = threading.RLock()
 
     def close(self) -> None:
@@ -116,11 +119,15 @@ class AirflowRestClient:
             StateNeverReachedError: there was nothing to see in time.
         """
         deadline = time.monotonic() + patience
-        while (found := look()) is None:
+        while (found := self._checked(look)) is None:
             if time.monotonic() > deadline:
                 raise StateNeverReachedError(f"{what}: not within {patience} s")
             time.sleep(self._poll_interval)
         return found
+
+    def _checked(self, look: Callable[[], T | None]) -> T | None:
+        self.check()
+        return look()
 
     def wait_for_dag(self, dag_id: str, patience: float = 60.0) -> None:
         """Wait until the DAG processor has stored a DAG; an import error fails at once."""

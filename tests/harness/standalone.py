@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.harness import processes
@@ -21,6 +22,8 @@ from tests.harness.environment import REPOSITORY, environment_without_airflow, m
 from tests.harness.rest_client import AirflowRestClient, StateNeverReachedError, TaskAddress
 
 _COMPONENTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+_LASTING = ("scheduler", "dag-processor")
+_SHOWN_LINES = 60
 
 # A cold start, database migration included, takes some twenty seconds on two idle cores.
 _START_PATIENCE = 180.0
@@ -28,7 +31,7 @@ _STOP_PATIENCE = 15.0
 
 
 class StandaloneDiedError(RuntimeError):
-    """Airflow ended before it was ready."""
+    """Airflow, or one of its components, has ended by itself."""
 
 
 class StandaloneAirflow:
@@ -41,6 +44,7 @@ class StandaloneAirflow:
 
     Attributes:
         home: its ``AIRFLOW_HOME``.
+        database: its database, as SQLAlchemy wants it.
         api: its REST API, logged in.
     """
 
@@ -63,8 +67,10 @@ class StandaloneAirflow:
             **{_variable(option): value for option, value in (config or {}).items()},
             **(environment or {}),
         }
-        self.api = AirflowRestClient(f"http://127.0.0.1:{port}")
+        self.database = self._environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        self.api = AirflowRestClient(f"http://127.0.0.1:{port}", check=self.check)
         self._leaders: list[subprocess.Popen[bytes]] = []
+        self._lasting: dict[str, psutil.Process] = {}
 
     @property
     def sessions(self) -> set[int]:
@@ -75,6 +81,21 @@ class StandaloneAirflow:
     def output(self) -> str:
         """What its components have printed so far."""
         return self._output.read_text(errors="replace")
+
+    def printed_by(self, component: str) -> str:
+        """The end of what one of the components has printed."""
+        lines = [line for line in self.output.splitlines() if line.partition("|")[0].strip() == component]
+        return "\n".join(lines[-_SHOWN_LINES:])
+
+    def check(self) -> None:
+        """See whether those components live that no test ends: ``airflow standalone`` goes on without them.
+
+        Raises:
+            StandaloneDiedError: one has ended; the message has the end of what it printed.
+        """
+        for name, process in self._lasting.items():
+            if processes.is_gone(process):
+                raise StandaloneDiedError(f"Airflow's {name} has ended by itself:\n{self.printed_by(name)}")
 
     def start(self) -> None:
         """Start all components and wait until each reports that it is healthy.
@@ -87,10 +108,14 @@ class StandaloneAirflow:
             self.api.wait_for("a healthy Airflow", self._look_at_health, _START_PATIENCE)
         except StateNeverReachedError as error:
             raise StandaloneDiedError(self.output[-8000:]) from error
+        self._lasting = {
+            name: psutil.Process(self._wait_for_process(_is_component(name), _START_PATIENCE)) for name in _LASTING
+        }
         self.api.log_in()
 
     def stop(self) -> None:
         """End all processes and remove the home. Calling it again changes nothing."""
+        self._lasting.clear()
         self.api.close()
         processes.end(self._leaders, _STOP_PATIENCE)
         shutil.rmtree(self.home, ignore_errors=True)
@@ -108,8 +133,6 @@ class StandaloneAirflow:
 
     def supervisor_of(self, at: TaskAddress, patience: float = 30.0) -> int:
         """Return the process id of a running task's supervisor, its executor slot."""
-        import psutil
-
         return int(psutil.Process(self.worker_of(at, patience)).ppid())
 
     def triggerer(self) -> int:

@@ -10,7 +10,13 @@ import psutil
 import pytest
 
 from tests.harness import postgres
-from tests.harness.postgres import REQUIRED, PostgresFailedError, PostgresServer, required_binaries
+from tests.harness.postgres import (
+    REQUIRED,
+    PostgresFailedError,
+    PostgresServer,
+    database_settings,
+    required_binaries,
+)
 
 
 @pytest.mark.slow
@@ -54,25 +60,37 @@ def test_server_that_cannot_be_made_says_why() -> None:
     assert not server.home.exists()
 
 
-def test_where_there_is_no_server_the_test_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine without any server, on which none is required."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
     monkeypatch.delenv(REQUIRED, raising=False)
+
+
+@pytest.mark.usefixtures("bare")
+def test_where_there_is_no_server_the_test_is_skipped() -> None:
     with pytest.raises(pytest.skip.Exception, match="no PostgreSQL server"):
         required_binaries()
 
 
-def test_where_there_has_to_be_a_server_the_test_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
+@pytest.mark.usefixtures("bare")
+def test_where_there_is_no_server_airflow_keeps_to_sqlite() -> None:
+    with database_settings() as settings:
+        assert settings == {}
+
+
+@pytest.mark.usefixtures("bare")
+def test_where_there_has_to_be_a_server_the_test_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REQUIRED, "1")
     with pytest.raises(pytest.fail.Exception, match="no PostgreSQL server"):
         required_binaries()
+    with pytest.raises(pytest.fail.Exception, match="no PostgreSQL server"), database_settings():
+        raise AssertionError("it has begun")
 
 
-def test_newest_version_of_debian_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(postgres, "_DEBIAN", tmp_path)
+@pytest.mark.usefixtures("bare")
+def test_newest_version_of_debian_is_taken(tmp_path: Path) -> None:
     for version, names in (("9.6", ("initdb", "postgres")), ("15", ("initdb", "postgres")), ("17", ("psql",))):
         (tmp_path / version / "bin").mkdir(parents=True)
         for name in names:

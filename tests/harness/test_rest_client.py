@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.harness.rest_client import AirflowRestClient, TaskAddress
+from tests.harness.rest_client import AirflowRestClient, StateNeverReachedError, TaskAddress
 
 AT = TaskAddress("pipeline", "run-1", "train")
 LOG = {"content": [{"event": "begins", "timestamp": "2026-01-01T00:00:00Z", "level": "info"}, "ends"]}
@@ -30,3 +30,17 @@ def test_attempt_that_never_began_has_no_log(monkeypatch: pytest.MonkeyPatch) ->
 def test_log_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         _client(httpx.Response(500), monkeypatch).task_log(AT)
+
+
+def test_waiting_ends_when_there_is_nobody_to_wait_for() -> None:
+    def check() -> None:
+        raise ChildProcessError("the scheduler has ended")
+
+    client = AirflowRestClient("http://airflow", check=check)
+    with pytest.raises(ChildProcessError, match="has ended"):
+        client.wait_for("what never comes", lambda: None, 3600)
+
+
+def test_waiting_ends_when_time_is_up() -> None:
+    with pytest.raises(StateNeverReachedError, match="what never comes: not within 0"):
+        AirflowRestClient("http://airflow", poll_interval=0).wait_for("what never comes", lambda: None, 0)

@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.harness import processes
@@ -71,9 +72,9 @@ def test_revoked_and_restarted_triggers(standalone: StandaloneAirflow) -> None:
     at = TaskAddress("dummy_kills", run_id, "in_triggerer")
     standalone.api.wait_for_state(at, "deferred")
     _wait_for_watching(standalone, at, 1)
-    old = standalone.triggerer()
-    standalone.send_signal(old, signal.SIGTERM)
-    standalone.api.wait_for("the end of the triggerer", lambda: _is_gone(old), 30)
+    old = psutil.Process(standalone.triggerer())
+    standalone.send_signal(old.pid, signal.SIGTERM)
+    standalone.api.wait_for("the end of the triggerer", lambda: processes.is_gone(old) or None, 30)
     assert standalone.api.task_instance(at)["state"] == "deferred"
     standalone.start_component("triggerer")
     _wait_for_watching(standalone, at, 2)
@@ -85,6 +86,14 @@ def test_foreign_processes_are_left_alone(standalone: StandaloneAirflow) -> None
     with pytest.raises(processes.ProcessNotFoundError):
         standalone.send_signal(os.getpid(), signal.SIGTERM)
     assert standalone.scheduler() != standalone.triggerer()
+
+
+def test_scheduler_that_ends_by_itself_is_missed(standalone: StandaloneAirflow) -> None:
+    scheduler = psutil.Process(standalone.scheduler())
+    standalone.send_signal(scheduler.pid, signal.SIGTERM)
+    with pytest.raises(StandaloneDiedError, match=r"scheduler has ended by itself:\nscheduler +\| "):
+        standalone.api.wait_for("what never comes", lambda: None, 60)
+    assert processes.is_gone(scheduler)
 
 
 def test_airflow_that_cannot_start_says_why() -> None:
@@ -108,11 +117,3 @@ def _has_run(airflow: StandaloneAirflow, at: TaskAddress, run_id: str) -> bool |
 
 def _wait_for_watching(airflow: StandaloneAirflow, at: TaskAddress, times: int) -> None:
     airflow.api.wait_for("the trigger", lambda: airflow.api.task_log(at).count("watching cloud") >= times or None, 90)
-
-
-def _is_gone(pid: int) -> bool | None:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z" or None

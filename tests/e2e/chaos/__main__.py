@@ -21,15 +21,12 @@ def main() -> int:
     # Airflow reads its settings when it is first imported.
     prepare_environment()
     from tests.e2e.chaos.run import DAG_FILE, run_chaos
-    from tests.harness.postgres import PostgresServer, find_binaries
+    from tests.harness.postgres import database_settings
     from tests.harness.rest_client import StateNeverReachedError
     from tests.harness.standalone import StandaloneAirflow
 
     with ExitStack() as stack:
-        config = {"core.parallelism": "8"}
-        if (binaries := find_binaries()) is not None:
-            # An Airflow with much to do ends by itself when it finds SQLite locked.
-            config["database.sql_alchemy_conn"] = stack.enter_context(PostgresServer(binaries)).url
+        config = {"core.parallelism": "8", **stack.enter_context(database_settings())}
         airflow = StandaloneAirflow([DAG_FILE], config=config)
         stack.callback(airflow.stop)
         try:

@@ -77,6 +77,7 @@ class Board:
 
     def _read(self) -> dict[tuple[str, str], Shown]:
         """All of them, but for one or another that has got a new id, and so another place, in the meantime."""
+        self._api.check()
         found: dict[tuple[str, str], Shown] = {}
         offset = 0
         while True:

@@ -20,6 +20,7 @@ import psutil
 from tests.e2e.chaos.plan import MARKS, Deed
 from tests.e2e.chaos.world import SPEED
 from tests.e2e.rows import races
+from tests.harness.processes import is_gone
 from tests.harness.rest_client import FINISHED, StateNeverReachedError, TaskAddress
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class Driver:
         family = [component, *component.children(recursive=True)]
         self._airflow.send_signal(component.pid, signal.SIGTERM)
         give_up = time.monotonic() + STOP_SECONDS
-        while not _is_gone(component) and time.monotonic() < give_up:
+        while not is_gone(component) and time.monotonic() < give_up:
             time.sleep(LOOK_INTERVAL)
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -306,6 +307,7 @@ class Driver:
     def _wait(self, what: str, fits: Callable[[], bool], interval: float = LOOK_INTERVAL) -> None:
         give_up = time.monotonic() + PATIENCE
         while not fits():
+            self._airflow.check()
             if time.monotonic() > give_up:
                 raise StateNeverReachedError(f"{what}: not within {PATIENCE} s")
             time.sleep(interval)
@@ -316,13 +318,6 @@ def _outermost(process: psutil.Process) -> psutil.Process:
     while (parent := process.parent()) is not None and parent.cmdline() == process.cmdline():
         process = parent
     return process
-
-
-def _is_gone(process: psutil.Process) -> bool:
-    try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _has_ended(shown: Shown) -> bool:
