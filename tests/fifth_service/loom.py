@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_mlworkflows.clouds.operation import Request, Steps, operation
-from airflow_provider_mlworkflows.emulator.environment import HUAWEI_CONNECTION
 from airflow_provider_mlworkflows.emulator.huawei.access import Access
-from airflow_provider_mlworkflows.emulator.modelarts.lookup import Lookup
-from airflow_provider_mlworkflows.emulator.modelarts.service import ModelArtsService
+from airflow_provider_mlworkflows.emulator.modelarts import lookup, service
 from airflow_provider_mlworkflows.emulator.paiflow.machine import IllegalAction, PipelineRun
 from airflow_provider_mlworkflows.emulator.routing import Answer, Call, Operation, Refusal
 from airflow_provider_mlworkflows.hooks import base, huawei
-from airflow_provider_mlworkflows.operators.starting import StartOperator
+from airflow_provider_mlworkflows.operators import acting, starting
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services import Service
@@ -20,8 +18,8 @@ from airflow_provider_mlworkflows.triggers.run import RunTrigger
 from tests.scenarios.paiflow import PaiFlowUnderTest
 
 LOOM = Service("Loom", (), f"{__name__}:LoomHook", f"{__name__}:LoomTrigger")
-STATES = {"terminating": "stopping", "terminated": "stopped", "succeeded": "succeeded", "failed": "failed"}
-STATES |= {"skipped": "skipped"} | dict.fromkeys(("initialized", "readytoschedule", "starting", "running"), "active")
+STATES = dict.fromkeys(("initialized", "readytoschedule", "starting", "running"), "active")
+STATES |= {"terminating": "stopping", "terminated": "stopped"} | {s: s for s in ("succeeded", "failed", "skipped")}
 
 
 class LoomHook(base.RunHook):
@@ -32,8 +30,8 @@ class LoomHook(base.RunHook):
 
     @operation
     def ask(self, method: str, path: str, /, **options: Any) -> Steps[list[Run]]:
-        request = Request(path, method, f"/loom/{{project_id}}/{path}", list[dict[str, Any]], **options)
-        return [run_of(**run) for run in (yield from request)]
+        answer = yield from Request(path, method, f"/loom/{{project_id}}/{path}", list[dict[str, Any]], **options)
+        return [run_of(**run) for run in answer]
 
     @operation
     def get_run(self, ref: RunRef) -> Steps[Run]:
@@ -56,7 +54,7 @@ class LoomTrigger(RunTrigger):
     service = LOOM
 
 
-class LoomStartOperator(StartOperator):
+class LoomStartOperator(starting.StartOperator):
     service, started_workflow = LOOM, ""
     hook: LoomHook
 
@@ -74,6 +72,22 @@ class LoomStartOperator(StartOperator):
         self.hook.ask("POST", f"runs/{run.ref.run_id}/retry")
 
 
+class LoomRerunOperator(acting.RerunOperator):
+    service, ref, rerun = LOOM, RunRef("", ""), LoomStartOperator.repair_run
+
+    def __init__(self, *, run_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ref = RunRef("", run_id)
+
+
+class LoomStopOperator(acting.StopOperator):
+    service, ref = LOOM, RunRef("", "")
+
+    def __init__(self, *, run_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ref = RunRef("", run_id)
+
+
 class LoomSensor(RunSensor):
     service, watched_step, ref = LOOM, None, RunRef("", "")
 
@@ -82,12 +96,12 @@ class LoomSensor(RunSensor):
         self.ref, self.watched_step, self.skip_on_missing = RunRef("", run_id), node, skip_on_missing
 
 
-class LoomService(ModelArtsService):
+class LoomService(service.ModelArtsService):
     name = "loom"
 
     def __init__(self, cloud: Any) -> None:
         access = Access(cloud.credentials, cloud.switches, cloud.clock.now)
-        super().__init__(access, Lookup(cloud.modelarts, cloud.clock, cloud.switches))
+        super().__init__(access, lookup.Lookup(cloud.modelarts, cloud.clock, cloud.switches))
         self.store = cloud.paiflow
 
     def operations(self) -> list[Operation]:
@@ -96,8 +110,8 @@ class LoomService(ModelArtsService):
             Operation("CreatePipelineRun", "POST", runs, self.start),
             Operation("FindRuns", "GET", runs, self.find),
             Operation("ShowRun", "GET", run, self.show),
-            Operation("TerminatePipelineRun", "POST", f"{run}/stop", lambda call: self.act(call, "terminate", 3.0)),
-            Operation("RerunPipelineRun", "POST", f"{run}/retry", lambda call: self.act(call, "rerun")),
+            Operation("TerminatePipelineRun", "POST", f"{run}/stop", lambda call: self.show(call, "terminate", 3.0)),
+            Operation("RerunPipelineRun", "POST", f"{run}/retry", lambda call: self.show(call, "rerun")),
         ]
 
     def start(self, call: Call) -> Answer:
@@ -106,35 +120,31 @@ class LoomService(ModelArtsService):
         return self.show(call)
 
     def find(self, call: Call) -> Answer:
-        found = [run for run in self.store.runs.values() if run.fields.get("SourceId") == call.param("marker")]
-        return Answer(200, [shown(run) for run in found])
+        runs, marker = self.store.runs.values(), call.param("marker")
+        return Answer(200, [shown(run) for run in runs if run.fields.get("SourceId") == marker])
 
-    def show(self, call: Call) -> Answer:
+    def show(self, call: Call, action: str = "", *arguments: Any) -> Answer:
         run = self.store.runs.get(call.ids["pipeline_run_id"])
         if run is None or run.is_deleted:
             raise Refusal(self.failure(call, 404, "Loom.404"))
+        if action:
+            try:
+                call.effective = getattr(run, action)(*arguments) is None
+            except IllegalAction as refused:
+                raise Refusal(self.failure(call, 400, str(refused))) from None
         return Answer(200, [shown(run)])
-
-    def act(self, call: Call, action: str, *arguments: Any) -> Answer:
-        self.show(call)
-        try:
-            getattr(self.store.run(call.ids["pipeline_run_id"]), action)(*arguments)
-        except IllegalAction as refused:
-            raise Refusal(self.failure(call, 400, str(refused))) from None
-        call.effective = True
-        return self.show(call)
 
 
 def shown(run: PipelineRun) -> dict[str, Any]:
-    def took(node: Any) -> float | None:
-        return (node.finished_at - node.started_at).total_seconds() if node.finished_at and node.started_at else None
-
-    steps = [(node.name, node.status, took(node), node.message) for node in run.root.children]
+    nodes: list[Any] = run.root.children
+    took = {n.name: (n.finished_at - n.started_at).total_seconds() for n in nodes if n.started_at and n.finished_at}
+    steps = [(n.name, n.status, took.get(n.name), n.message) for n in nodes]
     return {"run_id": run.run_id, "status": run.status, "steps": steps}
 
 
 class LoomUnderTest(PaiFlowUnderTest):
-    name, profiles, connection_id, reads = "loom", {"usual": {}}, HUAWEI_CONNECTION, "GET /loom/.*"
-    starter, run_watcher, step_watcher = LoomStartOperator, LoomSensor, LoomSensor
-    abilities = frozenset({"stop", "marker", "branches", "stopped repair"})
-    lacks = PaiFlowUnderTest.lacks | dict.fromkeys(("failure logs", "stop action", "rerun action"), "it has none")
+    name, profiles, connection_id, reads = "loom", {"usual": {}}, huawei.DEFAULT_CONN_NAME, "GET /loom/.*"
+    starter, stopper, rerunner = LoomStartOperator, LoomStopOperator, LoomRerunOperator
+    run_watcher, step_watcher = LoomSensor, LoomSensor
+    abilities = PaiFlowUnderTest.abilities - {"failure logs"}
+    lacks = PaiFlowUnderTest.lacks | {"failure logs": "it keeps no logs"}
