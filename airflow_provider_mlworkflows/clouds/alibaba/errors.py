@@ -31,7 +31,11 @@ _ECHOED_REQUEST = re.compile(
 )
 _SUCCESS_CODES = frozenset({"", "0", "200", "ok", "success"})
 _NUMERIC = re.compile(r"\d{6,}")
-_MISSING = re.compile(r"\b(run|node|pipeline|workspace|resource)\b.*\b(not\s+exist|not\s+found)", re.IGNORECASE)
+_MISSING = re.compile(
+    r"\b(pipeline[ _]?)?(run|node|pipeline|workspace|resource)s?([ _]?id)?\b"
+    r".*(\bnot\s+exist|n['\u2019]t\s+exist|\bnot\s+found)",
+    re.IGNORECASE,
+)
 _XML_FIELD = re.compile(r"<(Code|Message|RequestId)>(.*?)</\1>", re.DOTALL)
 
 _NUMERIC_KINDS: Mapping[str, type[ApiError]] = {
