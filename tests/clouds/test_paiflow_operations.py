@@ -286,6 +286,23 @@ class TestPages:
         api = RecordingPaiFlow(*pages_of(["a"], ["a"], total=9))
         assert [run.pipeline_run_id for run in api.iter_pipeline_runs()] == ["a"]
 
+    @pytest.mark.parametrize(
+        "pages",
+        [
+            (["a", "b", "c"], ["c", "a", "b"]),
+            (["a", "b", "c"], ["b", "c"], ["a", "c"]),
+            (["a", "b"], ["b"], ["c"], ["b"], ["a"]),
+        ],
+    )
+    def test_a_service_that_shows_the_same_in_another_order_is_left(self, pages: tuple[list[str], ...]) -> None:
+        api = RecordingPaiFlow(*pages_of(*pages, total=9))
+        assert [run.pipeline_run_id for run in api.iter_pipeline_runs()] == sorted(set().union(*pages))
+        assert len(api.requests) == len(pages)
+
+    def test_one_page_of_what_was_shown_before_does_not_end_a_list(self) -> None:
+        api = RecordingPaiFlow(*pages_of(["a", "b"], ["b"], ["c"], [], total=3))
+        assert [run.pipeline_run_id for run in api.iter_pipeline_runs()] == ["a", "b", "c"]
+
     def test_in_an_event_loop(self) -> None:
         api = RecordingPaiFlow(*pages_of(["a"], ["b"], [], total=1))
 

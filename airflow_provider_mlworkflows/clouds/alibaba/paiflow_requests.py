@@ -22,6 +22,8 @@ RUN = "/api/v1/pipelineruns/{run_id}"
 NODE = RUN + "/nodes/{node_id}"
 
 PAGE_SIZE = 100
+STALE_PAGES = 2
+"""Pages in a row without a new item that end a list. One may be what has moved on while the list was read."""
 ORDERS = ("ASC", "DESC")
 OUTPUT_TYPES = ("Model", "DataSet", "Metrics", "ModelEvaluation")
 NODE_TYPES = ("Logical", "Physical")
@@ -157,18 +159,21 @@ def pages(
     """Every item of a numbered list, once.
 
     Only an empty page ends it: the service may cut pages short, and its total counts for nothing. A service that
-    answers every number with the same page is not asked for ever.
+    answers every number with the same items, in whatever order, or with nothing new twice in a row is not asked for
+    ever.
     """
     number = 1
     seen: set[str] = set()
     previous: list[str] = []
-    while True:
+    stale = 0
+    while stale < STALE_PAGES:
         items = items_of((yield page_at(number)))
         names = [identity(item) for item in items]
-        if not items or names == previous:
+        if not items or sorted(names) == previous:
             return
         fresh = [item for item, name in zip(items, names, strict=True) if not name or name not in seen]
         seen.update(names)
         yield fresh
-        previous = names
+        previous = sorted(names)
+        stale = 0 if fresh else stale + 1
         number += 1
