@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_fields import decoded, read_time
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import (
+    NodeAnswer,
     NodeLogs,
     NodeOutputs,
     PipelineRun,
     RunsStatus,
-    decoded,
-    read_time,
 )
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from tests.clouds.paiflow_support import NODE, RUN, RecordingPaiFlow, node
@@ -119,6 +119,56 @@ class TestReplies:
         assert (answer.outputs[0].expanded_artifact_index, answer.total_count) == (read, read)
         batch = RunsStatus.model_validate({"Outputs": [output]})
         assert batch.outputs[0].expanded_artifact_index == read
+
+    @pytest.mark.parametrize(
+        ("part", "told", "field", "read"),
+        [
+            ("StatusInfo", {"Conditions": {"ArtifactArchived": "true"}}, "conditions", [{"ArtifactArchived": "true"}]),
+            ("StatusInfo", {"Conditions": "none"}, "conditions", []),
+            ("StatusInfo", {"Conditions": [None, "x", {"Message": "m"}]}, "conditions", [{"Message": "m"}]),
+            ("StatusInfo", {"Message": {"text": "m"}}, "message", ""),
+            ("StatusInfo", {"Progress": 50}, "progress", "50"),
+            ("StatusInfo", {"Progress": ["half"]}, "progress", ""),
+            ("Spec", {"When": True}, "when", ""),
+            ("Spec", {"Inputs": [{"Name": "a"}]}, "inputs", {}),
+            ("Spec", {"Outputs": "none"}, "outputs", {}),
+            ("Spec", {"Dependencies": "a"}, "dependencies", []),
+            ("Spec", {"Dependencies": ["a", None, {}, 1]}, "dependencies", ["a", "1"]),
+            ("Spec", {"HasPipelines": "perhaps"}, "has_pipelines", False),
+            ("Spec", {"HasPipelines": "true"}, "has_pipelines", True),
+            ("Spec", {"Pipelines": [None]}, "pipelines", []),
+            ("Metadata", {"RelatedNodeIds": {"a": 1}}, "related_node_ids", []),
+            ("Metadata", {"DisplayName": False}, "display_name", ""),
+        ],
+    )
+    def test_a_node_is_read_whatever_its_garnish(
+        self, part: str, told: dict[str, Any], field: str, read: object
+    ) -> None:
+        shown = node("x", "Running")
+        shown[part] |= told
+        root = node(RUN, "Running", shown, node("y"))
+        root["Spec"]["Pipelines"].insert(0, None)
+        first, second = NodeAnswer.model_validate(root).spec.pipelines
+        parts = {"StatusInfo": first.status_info, "Spec": first.spec, "Metadata": first.metadata}
+        assert getattr(parts[part], field) == read
+        assert [each.metadata.name for each in (first, second)] == ["x", "y"]
+
+    @pytest.mark.parametrize(
+        ("part", "told"),
+        [
+            ("StatusInfo", {"Status": ["Failed"]}),
+            ("StatusInfo", {"Status": True}),
+            ("Metadata", {"NodeId": {}}),
+            ("Metadata", {"Name": []}),
+            ("Spec", {"Pipelines": "none"}),
+            ("Spec", {"Pipelines": ["node-a"]}),
+        ],
+    )
+    def test_a_node_without_what_it_is_about_is_refused(self, part: str, told: dict[str, Any]) -> None:
+        shown = node("x", "Running")
+        shown[part] |= told
+        with pytest.raises(ValueError, match="validation error"):
+            NodeAnswer.model_validate(node(RUN, "Running", shown))
 
     def test_log_lines_keep_their_blanks(self) -> None:
         assert NodeLogs.model_validate({"Logs": ["  indented "]}).logs == ["  indented "]

@@ -1,69 +1,31 @@
 """What PAIFlow answers, in its own words.
 
 Read leniently: fields nobody documented are kept, a field may be missing or null, statuses are open text, JSON
-inside a text is decoded. Only what a reply would be useless without is required.
+inside a text is decoded. Only what a reply would be useless without is required, and has to be of its type.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
-from airflow_provider_mlworkflows.clouds.values import time_in, without_nulls
-
-
-def read_time(value: object) -> datetime | None:
-    """A point in time, to the minute, second or millisecond, or since the epoch; None for anything else.
-
-    Times without a zone are in UTC.
-    """
-    return time_in(UTC, value)
-
-
-def decoded(value: object) -> Any:
-    """What a JSON text says, also if it was escaped once too often; any other text as it is."""
-    if not isinstance(value, str):
-        return value
-    for text in (value, value.replace('\\"', '"')):
-        try:
-            data = json.loads(text, parse_constant=_no_constant)
-        except ValueError:
-            continue
-        return decoded(data) if isinstance(data, str) and data != value else data
-    return value
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _decoded_mapping(value: object) -> object:
-    data = decoded(value)
-    return data if isinstance(data, Mapping) else {}
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(str(value))
-    except ValueError:
-        return None
-
-
-def _whole(value: object) -> int | None:
-    number = _number(value)
-    return int(number) if number is not None and number.is_integer() else None
-
-
-Time = Annotated[datetime | None, BeforeValidator(read_time)]
-Decoded = Annotated[Any, BeforeValidator(decoded)]
-DecodedMapping = Annotated[dict[str, Any], BeforeValidator(_decoded_mapping)]
-Seconds = Annotated[float | None, BeforeValidator(_number)]
-Whole = Annotated[int | None, BeforeValidator(_whole)]
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_fields import (
+    AnyMapping,
+    Decoded,
+    DecodedMapping,
+    Flag,
+    Mappings,
+    Seconds,
+    Text,
+    Texts,
+    Time,
+    Whole,
+    decoded_mapping,
+    without_null_items,
+)
+from airflow_provider_mlworkflows.clouds.values import without_nulls
 
 
 class Reply(BaseModel):
@@ -244,13 +206,13 @@ class NodeMetadata(Reply):
     """What a node is. ``node_id`` is "" as long as it has not begun."""
 
     node_id: str = ""
-    node_type: str = ""
+    node_type: Text = ""
     name: str = ""
-    display_name: str = ""
-    provider: str = ""
-    identifier: str = ""
-    version: str = ""
-    related_node_ids: list[str] = []
+    display_name: Text = ""
+    provider: Text = ""
+    identifier: Text = ""
+    version: Text = ""
+    related_node_ids: Texts = []
 
 
 class NodeStatusInfo(Reply):
@@ -259,20 +221,20 @@ class NodeStatusInfo(Reply):
     status: str = ""
     started_at: Time = None
     finished_at: Time = None
-    progress: str = ""
-    message: str = ""
-    conditions: list[dict[str, Any]] = []
+    progress: Text = ""
+    message: Text = ""
+    conditions: Mappings = []
 
 
 class NodeSpec(Reply):
     """A node's children, inputs and outputs."""
 
-    has_pipelines: bool = False
-    pipelines: list[Node] = []
-    dependencies: list[str] = []
-    inputs: dict[str, Any] = {}
-    outputs: dict[str, Any] = {}
-    when: str = ""
+    has_pipelines: Flag = False
+    pipelines: Annotated[list[Node], BeforeValidator(without_null_items)] = []
+    dependencies: Texts = []
+    inputs: AnyMapping = {}
+    outputs: AnyMapping = {}
+    when: Text = ""
     with_items: Any = None
     with_param: Any = None
     with_sequence: Any = None
@@ -339,7 +301,7 @@ class NodeOutput(Reply):
     type: str = ""
     node_id: str = ""
     producer: str = ""
-    info: Annotated[OutputInfo, BeforeValidator(_decoded_mapping)] = OutputInfo()
+    info: Annotated[OutputInfo, BeforeValidator(decoded_mapping)] = OutputInfo()
     gmt_create_time: Time = None
     expanded_artifact_index: Whole = None
     expandable_artifact_name: str = ""
