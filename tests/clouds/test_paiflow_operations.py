@@ -120,6 +120,12 @@ class TestReplies:
         batch = RunsStatus.model_validate({"Outputs": [output]})
         assert batch.outputs[0].expanded_artifact_index == read
 
+    @pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, "[" * 100_000 + "]" * 100_000])
+    def test_what_is_nested_too_deeply_to_be_meant_is_a_text(self, deep: str) -> None:
+        assert decoded(deep) == deep
+        (output,) = NodeOutputs.model_validate({"Outputs": [{"Info": {"value": deep, "metadata": deep}}]}).outputs
+        assert (output.info.value, output.info.metadata) == (deep, {})
+
     @pytest.mark.parametrize(
         ("part", "told", "field", "read"),
         [

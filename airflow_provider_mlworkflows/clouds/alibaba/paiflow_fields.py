@@ -27,7 +27,7 @@ def decoded(value: object) -> Any:
     for text in (value, value.replace('\\"', '"')):
         try:
             data = json.loads(text, parse_constant=_no_constant)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter if it is too deeply nested to be meant
             continue
         return decoded(data) if isinstance(data, str) and data != value else data
     return value
