@@ -97,7 +97,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     @cached_property
     def reader(self) -> BatchReader:
         """Reads statuses in chunks."""
-        return BatchReader(self, self.chunk_size, self.clock, self._run_url)
+        return BatchReader(self, self.chunk_size, self.service_time, self._run_url)
 
     @cached_property
     def log_reader(self) -> LogReader:
@@ -264,7 +264,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         for run in page.pipeline_runs:
             if run.source_id == source_id:
                 ref = RunRef(workflow_id, run.pipeline_run_id)
-                return run_of(run, None, ref=ref, url=self._url(run), now=self.clock.time())
+                return run_of(run, None, ref=ref, url=self._url(run), now=self.service_time())
         return None
 
     @operation

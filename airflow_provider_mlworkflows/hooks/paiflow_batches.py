@@ -27,7 +27,6 @@ from airflow_provider_mlworkflows.runs import Run, RunRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clock import Clock
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
     from airflow_provider_mlworkflows.clouds.operation import Steps
 
@@ -112,14 +111,16 @@ class BatchReader:
 
     :param api: sends the requests.
     :param chunk_size: runs per request to begin with.
-    :param clock: where time comes from.
+    :param now: seconds since the epoch by the service's clock, which has stamped what is compared with it.
     :param url_of: a run's page in the console, by its id and workspace.
     """
 
-    def __init__(self, api: PaiFlowApi, chunk_size: int, clock: Clock, url_of: Callable[[str, str], str]) -> None:
+    def __init__(
+        self, api: PaiFlowApi, chunk_size: int, now: Callable[[], float], url_of: Callable[[str, str], str]
+    ) -> None:
         self.api = api
         self.chunk_size = chunk_size
-        self._clock = clock
+        self._now = now
         self._url_of = url_of
         self._created: dict[str, float] = {}
         self._going_on: dict[RunRef, Run] = {}
@@ -234,7 +235,7 @@ class BatchReader:
 
     def _seen(self, ref: RunRef, glance: RunGlance) -> Run:
         url, created = self._url_of(ref.run_id, ""), self._created.get(ref.run_id)
-        run = glance_of(glance, ref=ref, url=url, now=self._clock.time(), created=created)
+        run = glance_of(glance, ref=ref, url=url, now=self._now(), created=created)
         self._going_on.pop(ref, None)
         if not is_initialized(run.status):  # what that means depends on the time
             self._created.pop(ref.run_id, None)
@@ -258,7 +259,7 @@ class BatchReader:
             run = yield from self.api.get_pipeline_run.steps(ref.run_id)
         except MLWorkflowsError as error:
             return error
-        now = self._clock.time()
+        now = self._now()
         if is_initialized(run.status):
             self._created[ref.run_id] = run.gmt_create_time.timestamp() if run.gmt_create_time else now
         return run_of(run, None, ref=ref, url=self._url_of(ref.run_id, run.workspace_id), now=now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +31,7 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from tests.clouds.paiflow_support import PIPELINE, RUN, AnsweringNetwork, node
-from tests.clouds.support import FakeClock, json_reply
+from tests.clouds.support import NOON, FakeClock, json_reply
 from tests.harness.task_log import captured
 
 if TYPE_CHECKING:
@@ -558,6 +559,25 @@ class TestGetRuns:
         assert states == [RunState.ACTIVE, RunState.ACTIVE, RunState.WAITING, RunState.WAITING]
         assert bench.wire.operations().count("GetPipelineRun") == 1
 
+    @pytest.mark.parametrize("behind", [-300, 300])
+    def test_whose_clock_is_the_services_own(self, behind: int) -> None:
+        def answer(request: WireRequest) -> WireReply:
+            is_batch = request.headers["x-acs-action"] == "ListPipelineRunsStatus"
+            seen = {"PipelineRunId": RUN, "Status": "Initialized"}
+            created = shown("Initialized", NodeId="", GmtCreateTime="2026-01-15T11:59:30Z")
+            told = bench.clock.now + behind
+            return json_reply({"PipelineRuns": [seen]} if is_batch else created, headers={"Date": formatdate(told)})
+
+        bench = Bench(answer)
+        bench.clock.now -= behind
+        states = []
+        for _ in range(3):
+            (reading,) = bench.hook.get_runs([REF]).values()
+            assert isinstance(reading, Run)
+            states.append(reading.state)
+            bench.clock.now += 20
+        assert states == [RunState.ACTIVE, RunState.ACTIVE, RunState.WAITING]
+
 
 class TestActions:
     def test_start(self) -> None:
@@ -609,6 +629,19 @@ class TestActions:
         assert run is None or run.ref == REF
         assert f"SourceId={marker}" in bench.wire.sent[0].url
         assert "WorkspaceId=84321" in bench.wire.sent[0].url
+
+    @pytest.mark.parametrize("behind", [-300, 300])
+    @pytest.mark.parametrize(("age", "state"), [(30, RunState.ACTIVE), (90, RunState.WAITING)])
+    def test_found_unstarted_it_is_as_old_as_the_services_clock_says(
+        self, behind: int, age: int, state: RunState
+    ) -> None:
+        created = datetime.fromtimestamp(NOON - age, UTC).isoformat()
+        page = {"PipelineRuns": [shown("Initialized", SourceId="marker", GmtCreateTime=created)]}
+        bench = Bench({"ListPipelineRuns": json_reply(page, headers={"Date": formatdate(NOON)})})
+        bench.clock.now -= behind
+        run = bench.hook.find_run("marker")
+        assert run is not None
+        assert run.state is state
 
     @pytest.mark.parametrize("status", ["Initialized", "Running", "Suspended", "Unknown"])
     def test_stop(self, status: str) -> None:
