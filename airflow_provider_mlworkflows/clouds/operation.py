@@ -295,14 +295,19 @@ class BoundListing(Generic[P, T]):
 
     def steps(self, *args: P.args, **kwargs: P.kwargs) -> Steps[list[T]]:
         """The requests it consists of, for use inside another declaration (``yield from``): gives all items."""
-        pages = self._declare(self._session, *args, **kwargs)
         items: list[T] = []
+        yield from self.steps_into(items, *args, **kwargs)
+        return items
+
+    def steps_into(self, items: list[T], /, *args: P.args, **kwargs: P.kwargs) -> Steps[None]:
+        """The same, page by page into a list of the caller's: what was read before an error is there."""
+        pages = self._declare(self._session, *args, **kwargs)
         answer: Any = None
         while True:
             try:
                 yielded = pages.send(answer)
             except StopIteration:
-                return items
+                return
             answer = None
             if isinstance(yielded, Request):
                 answer = yield yielded

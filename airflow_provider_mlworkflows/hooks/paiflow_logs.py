@@ -74,22 +74,25 @@ class LogReader:
             end = (step.id, step.updated_at, offset, run.state.is_terminal)
             if step.started_at is None or end in self._read:
                 continue
-            try:
-                fresh = yield from self._since(run.ref, step, offset)
-            except UNTOLD as error:
-                missed = error
-                continue
-            except MLWorkflowsError as error:
-                missed = error
-                break  # the other nodes would fare no better
+            fresh, error = yield from self._since(run.ref, step, offset)
             lines += [(step.name, line.rstrip()) for line in fresh]
-            known[step.id] = offset + len(fresh)
-            if not fresh and step.state.is_terminal:
+            if fresh or error is None:
+                known[step.id] = offset + len(fresh)
+            if error is not None:
+                missed = error
+                if not isinstance(error, UNTOLD):
+                    break  # the other nodes would fare no better
+            elif not fresh and step.state.is_terminal:
                 self._read.add(end)
         return NewLog(tuple(lines), known, missed)
 
-    def _since(self, ref: RunRef, step: Step, offset: int) -> Steps[list[str]]:
+    def _since(self, ref: RunRef, step: Step, offset: int) -> Steps[tuple[list[str], MLWorkflowsError | None]]:
+        """The lines of a node from one on, and what has kept those after them from being read."""
+        lines: list[str] = []
         try:
-            return (yield from self.api.iter_pipeline_run_node_logs.steps(ref.run_id, step.id, offset=offset))
+            yield from self.api.iter_pipeline_run_node_logs.steps_into(lines, ref.run_id, step.id, offset=offset)
         except NotFoundError:
-            return []  # it has not written any yet
+            pass  # it has not written any yet
+        except MLWorkflowsError as error:
+            return lines, error
+        return lines, None

@@ -803,6 +803,39 @@ class TestWhatRunsLeaveBehind:
         assert isinstance(new.missed, ThrottledError)
         assert not [request for request in bench.wire.sent if "/nodes/c/" in request.url]
 
+    @pytest.mark.parametrize(
+        ("refusal", "others"), [(refused("InternalError", 500), 2), (refused("Throttling", 429), 0)]
+    )
+    def test_what_was_read_of_a_log_is_told_though_the_rest_cannot_be(self, refusal: WireReply, others: int) -> None:
+        pages = [json_reply({"Logs": ["1", "2"]}), refusal]
+        log = Logs()
+        bench = Bench(lambda request: pages.pop(0) if "/nodes/a/" in request.url and pages else log(request))
+
+        new = bench.hook.get_new_log(three_nodes(RunState.ACTIVE), {})
+
+        assert new.lines[:2] == (("a", "1"), ("a", "2"))
+        assert len(new.lines) == 2 + others
+        assert new.cursor["a"] == 2
+        assert isinstance(new.missed, ApiError)
+        pages[:] = [json_reply({"Logs": ["3"]}), json_reply({"Logs": []})]
+        later = bench.hook.get_new_log(three_nodes(RunState.ACTIVE), new.cursor)
+        assert later.lines[0] == ("a", "3")
+        assert (later.cursor["a"], later.missed) == (3, None)
+        offsets = [request.url.partition("?")[2] for request in bench.wire.sent if "/nodes/a/" in request.url]
+        assert [each.partition("&")[0] for each in offsets] == ["Offset=0", "Offset=2", "Offset=2", "Offset=3"]
+
+    def test_a_log_that_ends_with_a_refusal_is_read_again_though_its_node_is_over(self) -> None:
+        pages = [json_reply({"Logs": ["1"]}), refused("InternalError", 500)]
+        bench = Bench(lambda request: pages.pop(0) if len(pages) > 1 else pages[0])
+        noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+        step = Step("a", "a", RunState.FAILED, "Failed", started_at=noon)
+        run = Run(REF, RunState.FAILED, "Failed", steps=(step,))
+        cursor: Mapping[str, int] = {}
+        for _ in range(3):
+            cursor = bench.hook.get_new_log(run, cursor).cursor
+        assert cursor == {"a": 1}
+        assert len(bench.wire.sent) == 4
+
     def test_metrics(self) -> None:
         outputs = [
             {"Name": "auc", "Type": "Metrics", "NodeId": "n3", "Info": {"value": "0.9"}},
