@@ -77,6 +77,7 @@ class Step:
     error: str = ""
     is_gate: bool = False
     short_names: tuple[str, ...] = ()
+    earlier_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

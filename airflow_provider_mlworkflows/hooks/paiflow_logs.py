@@ -17,7 +17,7 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.runs import NewLog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
@@ -60,39 +60,49 @@ class LogReader:
         return "\n".join(parts)
 
     def new_lines(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
-        """The lines after a cursor, node after node, as far as they can be read.
+        """The lines after a cursor, node after node, as far as they can be read; of earlier attempts first.
 
-        A node that is over is left out once nothing new has come from it, but for a last look after the run: lines
-        may show late.
+        What is over, a node or an earlier attempt of one, is left out once nothing new has come from it, but for a
+        last look after the run: lines may show late.
         """
         known = dict(cursor)
         lines: list[tuple[str, str]] = []
         missed: MLWorkflowsError | None = None
-        for step in leaves(run.steps):
-            offset = known.get(step.id, 0)
+        for step, node_id in _begun_nodes(run):
+            offset = known.get(node_id, 0)
+            is_newest = node_id == step.id
             # Watchers of one run share a reader, and each may have got to another line.
-            end = (step.id, step.updated_at, offset, run.state.is_terminal)
-            if step.started_at is None or end in self._read:
+            end = (node_id, step.updated_at if is_newest else None, offset, run.state.is_terminal)
+            if end in self._read:
                 continue
-            fresh, error = yield from self._since(run.ref, step, offset)
+            fresh, error = yield from self._since(run.ref, node_id, offset)
             lines += [(step.name, line.rstrip()) for line in fresh]
             if fresh or error is None:
-                known[step.id] = offset + len(fresh)
+                known[node_id] = offset + len(fresh)
             if error is not None:
                 missed = error
                 if not isinstance(error, UNTOLD):
                     break  # the other nodes would fare no better
-            elif not fresh and step.state.is_terminal:
+            elif not fresh and (step.state.is_terminal or not is_newest):
                 self._read.add(end)
         return NewLog(tuple(lines), known, missed)
 
-    def _since(self, ref: RunRef, step: Step, offset: int) -> Steps[tuple[list[str], MLWorkflowsError | None]]:
+    def _since(self, ref: RunRef, node_id: str, offset: int) -> Steps[tuple[list[str], MLWorkflowsError | None]]:
         """The lines of a node from one on, and what has kept those after them from being read."""
         lines: list[str] = []
         try:
-            yield from self.api.iter_pipeline_run_node_logs.steps_into(lines, ref.run_id, step.id, offset=offset)
+            yield from self.api.iter_pipeline_run_node_logs.steps_into(lines, ref.run_id, node_id, offset=offset)
         except NotFoundError:
             pass  # it has not written any yet
         except MLWorkflowsError as error:
             return lines, error
         return lines, None
+
+
+def _begun_nodes(run: Run) -> Iterator[tuple[Step, str]]:
+    """What may have logged: each leaf that has begun, with the ids of its attempts, oldest first."""
+    for step in leaves(run.steps):
+        for node_id in step.earlier_ids:
+            yield step, node_id
+        if step.started_at is not None:
+            yield step, step.id

@@ -170,6 +170,15 @@ class TestSteps:
         )
         assert (step.id, step.status, step.attempt) == ("n2", "Running", 2)
 
+    def test_earlier_attempts_are_known_by_their_ids(self) -> None:
+        begun = {f"n{hour}": f"2026-01-15T{hour}:00:00Z" for hour in (11, 10, 12, 13)}
+        records = [placed("x", "Failed", id=node_id, StartedAt=at) for node_id, at in begun.items()]
+        again = placed("x", "Failed", id="n13", StartedAt="2026-01-15T09:00:00Z")
+        nameless = placed("x", "Failed", id="", StartedAt="2026-01-15T09:00:00Z")
+        (step,) = steps_of([placed("x", "", id="n14"), *records, again, nameless])
+        assert (step.id, step.earlier_ids) == ("n13", ("n10", "n11", "n12"))
+        assert steps_of([records[0]])[0].earlier_ids == ()
+
     def test_a_reason_comes_from_wherever_there_is_one(self) -> None:
         told = placed("x", "Failed", Message="out of memory")
         by_condition = placed("y", "Failed", Conditions=[{"ArtifactArchived": "true"}, {"Message": "evicted"}])

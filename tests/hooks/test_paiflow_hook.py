@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -778,6 +779,49 @@ class TestWhatRunsLeaveBehind:
         step = Step("n1", "a", RunState.ACTIVE, "Running", started_at=datetime(2026, 1, 15, 12, tzinfo=UTC))
         bench = Bench({"ListPipelineRunNodeLogs": refused("NodeNotFound", 404)})
         assert bench.hook.get_new_log(Run(REF, RunState.ACTIVE, "Running", steps=(step,)), {}).lines == ()
+
+    def test_the_last_lines_of_an_attempt_are_told_though_another_has_begun(self) -> None:
+        noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+        logs = {"n1": ["began"], "n2": []}
+
+        def answer(request: WireRequest) -> WireReply:
+            node_id, _, query = request.url.partition("/nodes/")[2].partition("/logs?Offset=")
+            return json_reply({"Logs": logs[node_id][int(query.partition("&")[0]) :]})
+
+        bench = Bench(answer)
+        first = Step("n1", "train", RunState.ACTIVE, "Running", started_at=noon)
+        second = Step("n2", "train", RunState.ACTIVE, "Running", attempt=2, started_at=noon, earlier_ids=("n1",))
+        told: list[tuple[str, str]] = []
+        asked: list[list[str]] = []
+        cursor: Mapping[str, int] = {}
+        for step, node_id, line in (
+            (first, "n1", "out of memory"),
+            (second, "n2", "began again"),
+            (second, "n1", "late"),
+            (second, "n2", "goes on"),
+            (replace(second, state=RunState.SUCCEEDED), "n1", "later still"),
+        ):
+            before = len(bench.wire.sent)
+            state = step.state if step.state.is_terminal else RunState.ACTIVE
+            new = bench.hook.get_new_log(Run(REF, state, "Running", steps=(step,)), cursor)
+            told += new.lines
+            cursor = new.cursor
+            asked.append([request.url.partition("/nodes/")[2][:2] for request in bench.wire.sent[before:]])
+            logs[node_id].append(line)
+
+        assert [line for _, line in told] == ["began", "out of memory", "began again", "late", "goes on"]
+        assert {name for name, _ in told} == {"train"}
+        assert cursor == {"n1": 3, "n2": 2}
+        assert asked == [["n1", "n1"], ["n1", "n1", "n2"], ["n1", "n2", "n2"], ["n2"], ["n1", "n1", "n2", "n2"]]
+
+    def test_an_earlier_attempt_is_left_in_peace_once_nothing_new_comes_from_it(self) -> None:
+        noon = datetime(2026, 1, 15, 12, tzinfo=UTC)
+        step = Step("n2", "train", RunState.ACTIVE, "Running", started_at=noon, earlier_ids=("n0", "n1"))
+        bench = Bench({"ListPipelineRunNodeLogs": {"Logs": []}})
+        for state in (RunState.ACTIVE, RunState.ACTIVE, RunState.FAILED, RunState.FAILED):
+            bench.hook.get_new_log(Run(REF, state, state.value, steps=(step,)), {})
+        asked = [request.url.partition("/nodes/")[2][:2] for request in bench.wire.sent]
+        assert asked == ["n0", "n1", "n2", "n2", "n0", "n1", "n2", "n2"]
 
     @pytest.mark.parametrize(
         "refusal", [refused("NoPermission", 403), refused("InvalidParameter"), refused("InternalError", 500)]

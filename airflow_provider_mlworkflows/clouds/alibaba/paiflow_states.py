@@ -144,10 +144,21 @@ def steps_of(nodes: Iterable[PlacedNode]) -> tuple[Step, ...]:
     attempts: dict[str, list[Node]] = {}
     for placed in nodes:
         attempts.setdefault(placed.path, []).append(placed.node)
-    return tuple(step_of(path, max(group, key=_begun), attempt=len(group)) for path, group in attempts.items())
+    return tuple(_newest(path, group) for path, group in attempts.items())
 
 
-def step_of(path: str, node: Node, *, attempt: int = 1) -> Step:
+def _newest(path: str, attempts: Sequence[Node]) -> Step:
+    newest = max(attempts, key=_begun)
+    if len(attempts) == 1:
+        return step_of(path, newest)
+    # A record that has not begun is no earlier attempt, and has no log.
+    begun = [node for node in sorted(attempts, key=_begun) if node is not newest and node.status_info.started_at]
+    earlier = dict.fromkeys(node.metadata.node_id for node in begun)
+    earlier_ids = tuple(each for each in earlier if each not in ("", newest.metadata.node_id))
+    return step_of(path, newest, attempt=len(attempts), earlier_ids=earlier_ids)
+
+
+def step_of(path: str, node: Node, *, attempt: int = 1, earlier_ids: tuple[str, ...] = ()) -> Step:
     """A node in the words of every service; a nested one is named by its path, and by its own name for short."""
     info = node.status_info
     state = node_state(info.status)
@@ -166,6 +177,7 @@ def step_of(path: str, node: Node, *, attempt: int = 1) -> Step:
         duration=(finished - started).total_seconds() if started and finished else None,
         error=_node_error(node) if state is RunState.FAILED else "",
         short_names=tuple(sorted(own_names)),
+        earlier_ids=earlier_ids,
     )
 
 
