@@ -221,7 +221,7 @@ class BatchReader:
         readings: dict[RunRef, Reading] = {}
         untold: list[RunRef] = []
         for ref in refs:
-            glance, known = found.get(str(ref.run_id)), self._going_on.get(ref)
+            glance, known = found.get(str(ref.run_id).strip()), self._going_on.get(ref)
             if known is not None and glance is not None and _is_unchanged(known, glance):
                 readings[ref] = known
             # A glance does not tell how long a run has been waiting for its start.

@@ -472,6 +472,17 @@ class TestGetRuns:
         assert bench.wire.operations() == ["ListPipelineRunsStatus", "GetPipelineRun"]
         assert bench.wire.sent[-1].url.endswith("/flow-1")
 
+    @pytest.mark.parametrize("odd", ["flow-1\n", " flow-1", "\tflow-1 \r\n"])
+    def test_blanks_around_an_id_in_the_answer_or_the_question_do_not_matter(self, odd: str) -> None:
+        seen = [{"PipelineRunId": each, "Status": "Running\n", "Name": "n\n"} for each in ("flow-0", odd)]
+        bench = Bench({"ListPipelineRunsStatus": {"PipelineRuns": seen}})
+        for refs in (runs(2), [RunRef("", "flow-0"), RunRef("", odd)]):
+            readings = bench.hook.get_runs(refs)
+            assert [(run.name, run.status) for run in readings.values() if isinstance(run, Run)] == [
+                ("n", "Running")
+            ] * 2
+        assert bench.wire.operations() == ["ListPipelineRunsStatus"] * 2
+
     def test_a_deleted_one_is_gone(self) -> None:
         seen = {"PipelineRunId": RUN, "Status": "Succeeded", "IsDeleted": True}
         reading = Bench({"ListPipelineRunsStatus": {"PipelineRuns": [seen]}}).hook.get_runs([REF])[REF]

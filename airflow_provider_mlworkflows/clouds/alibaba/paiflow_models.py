@@ -130,7 +130,13 @@ class RunStatus(Reply):
 class RunGlance(BaseModel):
     """What a watcher needs to know of a run. A thousand are read at once, so it holds nothing else."""
 
-    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        alias_generator=to_pascal,
+        populate_by_name=True,
+        frozen=True,
+        coerce_numbers_to_str=True,
+        str_strip_whitespace=True,
+    )
 
     pipeline_run_id: str = Field(min_length=1)
     status: str | None = None
