@@ -39,6 +39,8 @@ CHUNK_SIZE_SETTING = ("mlworkflows", "paiflow_chunk_size")
 
 SERVER_ERRORS = 500
 """The first HTTP status of errors that are the service's own."""
+QUESTIONABLE = frozenset({400, 413, 414, 431})
+"""HTTP statuses by which a gateway says, on a page of its own, that it does not like the question or its size."""
 
 Reading = Run | MLWorkflowsError
 
@@ -270,7 +272,7 @@ def _is_about_what_was_asked(error: MLWorkflowsError) -> bool:
     if isinstance(error, ServerError):
         return error.status < SERVER_ERRORS  # a time-out may well be for the size of the question
     if isinstance(error, UnexpectedReplyError):
-        return bool(error.code)
+        return bool(error.code) or error.status in QUESTIONABLE
     return isinstance(error, BadRequestError | NotFoundError)
 
 

@@ -15,6 +15,7 @@ import yaml
 from airflow_provider_mlworkflows.clouds.alibaba.credentials import AccessKey, AlibabaAccount
 from airflow_provider_mlworkflows.clouds.alibaba.errors import read_refusal
 from airflow_provider_mlworkflows.clouds.client import Client, Patience
+from airflow_provider_mlworkflows.clouds.http import WireReply
 from airflow_provider_mlworkflows.clouds.issued import Fixed
 from airflow_provider_mlworkflows.clouds.replies import Service
 from airflow_provider_mlworkflows.exceptions import (
@@ -38,7 +39,7 @@ from tests.harness.task_log import captured
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
+    from airflow_provider_mlworkflows.clouds.http import WireRequest
 
 Answers = dict[str, Any]
 REF = RunRef(PIPELINE, RUN)
@@ -47,6 +48,11 @@ FINE = {"RequestId": "r"}
 
 def refused(code: str, status: int = 400, text: str = "m") -> WireReply:
     return json_reply({"Code": code, "Message": text, "RequestId": "r"}, status=status)
+
+
+def page(status: int) -> WireReply:
+    """What a gateway says by itself."""
+    return WireReply(status, {}, b"<html>nginx</html>")
 
 
 def shown(status: str, **fields: Any) -> Answers:
@@ -242,6 +248,7 @@ class TestGetRuns:
             refused("X", 413),
             refused("TooManyRuns"),
             refused("InvalidParameter", text="at most 20"),
+            *(page(status) for status in (400, 413, 414, 431)),
         ],
     )
     def test_a_chunk_that_is_too_large_is_halved_for_good(self, error: WireReply) -> None:
@@ -256,6 +263,13 @@ class TestGetRuns:
         service.sizes.clear()
         bench.hook.get_runs(runs(100))
         assert service.sizes == [13] * 7 + [9]
+
+    @pytest.mark.parametrize("status", [200, 302, 404, 405])
+    def test_a_page_with_another_status_says_nothing_about_the_question(self, status: int) -> None:
+        service = Statuses(limit=20, size_error=page(status))
+        readings = Bench(service, chunk_size=50).hook.get_runs(runs(50))
+        assert {type(reading) for reading in readings.values()} == {UnexpectedReplyError}
+        assert service.sizes == [50]
 
     @pytest.mark.parametrize("bad", ["flow-0", "flow-17", "flow-49"])
     def test_a_bad_id_fails_for_its_owner_only(self, bad: str) -> None:
