@@ -605,6 +605,132 @@ class TestGetRuns:
         assert states == [RunState.ACTIVE, RunState.ACTIVE, RunState.WAITING]
 
 
+UNREADABLE = WireReply(200, {}, b'{"PipelineRuns": [{"PipelineRunId": "flow-17", "Name": "\xff\xfe"}]}')
+
+
+class TestChunksThatFail:
+    """The service answers the batch read with an error of its own, or with something unreadable."""
+
+    @pytest.mark.parametrize("known_alone", [False, True])
+    @pytest.mark.parametrize("bad", ["flow-0", "flow-17", "flow-98", "flow-99"])
+    @pytest.mark.parametrize("error", [refused("InternalError", 500), page(502), page(200), UNREADABLE])
+    def test_a_run_for_which_the_service_fails_is_found_the_second_time(
+        self, error: WireReply, bad: str, known_alone: bool
+    ) -> None:
+        service = Statuses(bad=bad, bad_error=error, known_alone=known_alone)
+        bench = Bench(service)
+
+        first = bench.hook.get_runs(runs(100))
+        assert {type(reading) for reading in first.values()} <= {ServerError, UnexpectedReplyError}
+        assert bench.wire.operations() == ["ListPipelineRunsStatus"]
+        second = bench.hook.get_runs(runs(100))
+        assert len(service.sizes) <= 1 + 16
+        assert bench.wire.operations().count("GetPipelineRun") == 1
+        service.sizes.clear()
+        third = bench.hook.get_runs(runs(100))
+
+        for readings in (second, third):
+            assert set(readings) == set(runs(100))
+            assert {ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)} == (
+                set() if known_alone else {bad}
+            )
+        assert service.sizes == [99]
+        assert bench.wire.operations().count("GetPipelineRun") == 2
+        assert bench.hook.reader.chunk_size == 100
+
+    @pytest.mark.parametrize("error", [refused("InternalError", 500), page(503), UNREADABLE])
+    @pytest.mark.parametrize(("number", "searched"), [(1, 1), (2, 3), (3, 3), (100, 3)])
+    def test_while_the_service_fails_whatever_it_is_asked_each_chunk_is_searched_once(
+        self, error: WireReply, number: int, searched: int
+    ) -> None:
+        service = Statuses(limit=0, size_error=error)
+        bench = Bench(service)
+        asked = []
+        with captured() as log:
+            for _ in range(5):
+                service.sizes.clear()
+                readings = bench.hook.get_runs(runs(number))
+                assert set(readings) == set(runs(number))
+                assert {type(reading) for reading in readings.values()} <= {ServerError, UnexpectedReplyError}
+                asked.append(service.sizes.copy())
+
+        assert [len(sizes) for sizes in asked] == [1, searched, 1, 1, 1]
+        assert "GetPipelineRun" not in bench.wire.operations()
+        assert "by itself" not in log.unmasked
+        service.limit = 100
+        service.sizes.clear()
+        assert {type(reading) for reading in bench.hook.get_runs(runs(number)).values()} == {Run}
+        assert service.sizes == [number]
+
+    def test_once_it_was_answered_failures_are_counted_anew(self) -> None:
+        service = Statuses(size_error=refused("InternalError", 500))
+        bench = Bench(service)
+        for limit in (0, 100, 0, 100, 0):
+            service.limit = limit
+            bench.hook.get_runs(runs(100))
+        assert service.sizes == [100] * 5
+        bench.hook.get_runs(runs(100))
+        assert service.sizes[5:] == [100, 1, 1]
+
+    def test_a_run_at_fault_is_found_though_others_have_moved_up_meanwhile(self) -> None:
+        bench = Bench(Statuses(bad="flow-17", bad_error=refused("InternalError", 500)))
+        readings: Mapping[RunRef, object] = {}
+        for number in range(2):
+            readings = bench.hook.get_runs(runs(105)[number * 5 : number * 5 + 100])
+        assert [ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)] == ["flow-17"]
+
+    def test_many_runs_at_fault_are_found_little_by_little(self) -> None:
+        bad = {f"flow-{number}" for number in range(1, 100, 4)}
+        sizes: list[int] = []
+
+        def service(request: WireRequest) -> WireReply:
+            if request.headers["x-acs-action"] == "GetPipelineRun":
+                return json_reply(shown("Running", PipelineRunId=request.url.rpartition("/")[2]))
+            wanted = json.loads(request.content)["PipelineRuns"]
+            sizes.append(len(wanted))
+            if bad & set(wanted):
+                return refused("InternalError", 500)
+            return json_reply({"PipelineRuns": [{"PipelineRunId": run, "Status": "Running"} for run in wanted]})
+
+        bench = Bench(service)
+        costs = []
+        readings: Mapping[RunRef, object] = {}
+        for _ in range(8):
+            sizes.clear()
+            readings = bench.hook.get_runs(runs(100))
+            costs.append(len(sizes))
+        assert max(costs) <= 2 * 6 * 7
+        assert sizes == [75]
+        assert {type(reading) for reading in readings.values()} == {Run}
+
+    def test_a_run_at_fault_in_a_chunk_that_is_refused_is_found_too(self) -> None:
+        service = Statuses(bad="flow-17", bad_error=refused("InternalError", 500), limit=20)
+        bench = Bench(service, chunk_size=50)
+        readings: Mapping[RunRef, object] = {}
+        for _ in range(3):
+            readings = bench.hook.get_runs(runs(50))
+        assert [ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)] == ["flow-17"]
+
+    def test_the_service_may_fail_for_the_number_of_runs(self) -> None:
+        service = Statuses(limit=60, size_error=refused("GatewayTimeout", 504))
+        bench = Bench(service)
+        bench.hook.get_runs(runs(100))
+        readings = bench.hook.get_runs(runs(100))
+        assert {type(reading) for reading in readings.values()} == {Run}
+        assert service.sizes == [100, 100, 1, 50, 49, 100]
+        assert bench.hook.reader.chunk_size == 50
+
+    def test_what_is_throttled_meanwhile_is_no_outage(self) -> None:
+        service = Statuses(bad="flow-17", bad_error=refused("InternalError", 500))
+        moments = {3: refused("Throttling", 429)}
+        bench = Bench(lambda request: moments.pop(len(bench.wire.sent), None) or service(request))
+        readings: Mapping[RunRef, object] = {}
+        for _ in range(2):
+            readings = bench.hook.get_runs(runs(100))
+        failed = {ref.run_id: type(reading) for ref, reading in readings.items() if not isinstance(reading, Run)}
+        assert failed == {"flow-0": ThrottledError, "flow-17": ServerError}
+
+
 class TestActions:
     def test_start(self) -> None:
         bench = Bench({"CreatePipelineRun": {"PipelineRunId": RUN}})
