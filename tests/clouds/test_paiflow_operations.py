@@ -126,6 +126,13 @@ class TestReplies:
         (output,) = NodeOutputs.model_validate({"Outputs": [{"Info": {"value": deep, "metadata": deep}}]}).outputs
         assert (output.info.value, output.info.metadata) == (deep, {})
 
+    @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a": ', "}")])
+    def test_what_could_be_read_but_not_written_is_a_text(self, begin: str, end: str) -> None:
+        shallow, deep = (f"[{begin * layers}0{end * layers}, 1]" for layers in (199, 202))
+        assert json.loads(json.dumps(decoded(shallow)))[1] == 1
+        assert decoded(deep) == deep
+        assert decoded(f"[{'[], ' * 300}0]") == [[]] * 300 + [0]
+
     @pytest.mark.parametrize(
         ("part", "told", "field", "read"),
         [

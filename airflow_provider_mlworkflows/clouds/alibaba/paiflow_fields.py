@@ -11,6 +11,9 @@ from pydantic import BeforeValidator
 
 from airflow_provider_mlworkflows.clouds.values import time_in
 
+DEEPEST = 200
+"""Layers of JSON inside a text, as many as JSON outside of texts may have."""
+
 
 def read_time(value: object) -> datetime | None:
     """A point in time, to the minute, second or millisecond, or since the epoch; None for anything else.
@@ -29,8 +32,25 @@ def decoded(value: object) -> Any:
             data = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError):  # the latter if it is too deeply nested to be meant
             continue
-        return decoded(data) if isinstance(data, str) and data != value else data
+        if isinstance(data, str) and data != value:
+            return decoded(data)
+        return value if _is_too_deep(text, data) else data
     return value
+
+
+def _is_too_deep(text: str, data: object) -> bool:
+    """Whether data can be read, but may not be written again: who does that has less room than who read it."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    layer = [data]
+    for _ in range(DEEPEST + 1):
+        layer = [
+            item
+            for each in layer
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(layer)
 
 
 def _no_constant(name: str) -> None:
