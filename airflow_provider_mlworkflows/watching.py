@@ -40,6 +40,9 @@ REFUSED_PAUSES = (60.0, 240.0, 660.0)
 """Seconds between two attempts with refused credentials. That makes four until the grace is over, and five in a row
 may get the access key blocked."""
 SLOWEST_POLL = 300.0
+"""Seconds after which a throttled service is asked again, even if it asks for a day: runs end meanwhile."""
+MOST_DOUBLINGS = 16
+"""Of a pause; more would make no difference to it, and some day a number that is too large."""
 MEMORY_KEY = "mlworkflows_watch"
 """XCom and task state store key under which a watch keeps its memory."""
 
@@ -160,7 +163,8 @@ class Pace:
         self._refused = self._refused + 1 if refused else 0
         if throttled:
             asked = max(error.retry_after or 0.0 for error in throttled)
-            return max(asked, min(SLOWEST_POLL, interval * 2.0**self._throttled))
+            doubled = interval * 2.0 ** min(self._throttled, MOST_DOUBLINGS)
+            return max(interval, min(SLOWEST_POLL, max(asked, doubled)))
         if refused:
             return REFUSED_PAUSES[min(self._refused, len(REFUSED_PAUSES)) - 1]
         return interval

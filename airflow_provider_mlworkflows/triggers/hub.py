@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
-from airflow_provider_mlworkflows.watching import Pace, is_refusal
+from airflow_provider_mlworkflows.watching import SLOWEST_POLL, Pace, is_refusal
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
@@ -281,7 +281,9 @@ class RunHub:
         else:
             # Refused for some runs only, the connection works: it is their watchers' business.
             errors = [error for error in errors if not is_refusal(error)]
-        pause = max(self._pace.after(errors, interval), self._refusals.pause(self._clock.time()))
+        # One who polls rarely does not make everybody wait that long.
+        asked = self._pace.after(errors, min(interval, SLOWEST_POLL))
+        pause = max(asked, self._refusals.pause(self._clock.time()))
         return pause if any(isinstance(error, ThrottledError) or is_refusal(error) for error in errors) else 0.0
 
     def hook(self) -> RunHook:

@@ -34,7 +34,7 @@ from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 from airflow_provider_mlworkflows.triggers import hub as hub_module
 from airflow_provider_mlworkflows.triggers.hub import IDLE_LIFETIME, MAX_IN_FLIGHT, RunHub, Watcher
-from airflow_provider_mlworkflows.watching import REFUSED_PAUSES
+from airflow_provider_mlworkflows.watching import REFUSED_PAUSES, SLOWEST_POLL
 from tests.scenarios.clock import ScriptedClock
 from tests.triggers.hub_support import (
     FOREVER,
@@ -379,11 +379,31 @@ async def test_some_runs_of_a_long_list(cloud: Cloud, watched: slice, expected: 
 
 async def test_time_that_the_service_asks_for_is_waited(clock: ScriptedClock) -> None:
     sky = Sky(clock, size=100)
-    sky.error = lambda: ThrottledError("too many", retry_after=500.0) if len(sky.calls) < 3 else None
+    sky.error = lambda: ThrottledError("too many", retry_after=200.0) if len(sky.calls) < 3 else None
     async with audience(sky.hub()) as listeners:
         listeners.watch(runs_of("w", 20))
-        await passed(clock, 1500)
-    assert gaps(sky.times())[:3] == pytest.approx([500, 500, 30])
+        await passed(clock, 900)
+    assert gaps(sky.times())[:3] == pytest.approx([200, 200, 30])
+
+
+async def test_day_that_the_service_asks_for_is_not_waited(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=100)
+    sky.error = lambda: ThrottledError("too many", retry_after=86400.0) if len(sky.calls) < 3 else None
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(runs_of("w", 20))
+        await passed(clock, 900)
+    assert gaps(sky.times())[:3] == pytest.approx([SLOWEST_POLL, SLOWEST_POLL, 30])
+
+
+async def test_throttling_of_who_polls_rarely_does_not_make_all_wait_that_long(clock: ScriptedClock) -> None:
+    sky = Sky(clock, size=100)
+    rare, frequent = runs_of("w", 2)
+    sky.error = lambda: ThrottledError("too many") if rare in sky.calls[-1][1] else None
+    async with audience(sky.hub()) as listeners:
+        listeners.watch([rare], interval=3600.0)
+        listeners.watch([frequent])
+        await passed(clock, 3600)
+    assert max(gaps(sky.times(frequent))) == pytest.approx(SLOWEST_POLL)
 
 
 async def test_refused_credentials_are_read_again_once_per_tick(clock: ScriptedClock) -> None:
