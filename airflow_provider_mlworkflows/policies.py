@@ -47,14 +47,16 @@ _HOPELESS = (
     StopImpossibleError,
     UnknownStatusError,
 )
+LONGEST_DELAY = 3600.0
+"""Seconds. A service that asks for a day means its quota; whoever waits for the task would take it for lost."""
 
 
 class MLWorkflowsRetryPolicy(RetryPolicy):
     """Tries again what may succeed, and gives up at once on what cannot.
 
-    Throttling waits as long as the service asks. A server error or a lost connection waits. A failed run is
-    tried again after the task's own ``retry_delay``; the operator then repairs it. A wrong argument, refused
-    credentials and a run that a person stopped fail at once. Anything else follows the task's own settings.
+    Throttling waits as long as the service asks, but an hour at most. A server error or a lost connection waits. A
+    failed run is tried again after the task's own ``retry_delay``; the operator then repairs it. A wrong argument,
+    refused credentials and a run that a person stopped fail at once. Anything else follows the task's own settings.
 
     :param throttled_delay: seconds to wait after throttling if the service names no time.
     :param server_error_delay: seconds to wait after a server error or a lost connection.
@@ -70,7 +72,8 @@ class MLWorkflowsRetryPolicy(RetryPolicy):
         """Decide on an exception; see the class."""
         match exception:
             case ThrottledError():
-                return _retry(exception.retry_after or self.throttled_delay, "throttled by the service")
+                asked = min(exception.retry_after or 0.0, LONGEST_DELAY)
+                return _retry(asked or self.throttled_delay, "throttled by the service")
             case TransportError() | ServerError():
                 return _retry(self.server_error_delay, "the service failed or did not answer")
             case RunFailedError():

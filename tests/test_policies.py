@@ -38,7 +38,7 @@ from airflow_provider_mlworkflows.exceptions import (
     UnknownStatusError,
 )
 from airflow_provider_mlworkflows.operators.modelarts import ModelArtsStartWorkflowOperator
-from airflow_provider_mlworkflows.policies import MLWorkflowsRetryPolicy
+from airflow_provider_mlworkflows.policies import LONGEST_DELAY, MLWorkflowsRetryPolicy
 from tests.support import START, modelarts
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ __all__ = ["modelarts"]
 DECISIONS: list[tuple[BaseException, RetryAction, float | None]] = [
     (ThrottledError("429", retry_after=17.0), RetryAction.RETRY, 17.0),
     (ThrottledError("429"), RetryAction.RETRY, 60.0),
+    (ThrottledError("429", retry_after=86400.0), RetryAction.RETRY, LONGEST_DELAY),
+    (ThrottledError("429", retry_after=float("inf")), RetryAction.RETRY, LONGEST_DELAY),
     (ServerError("503"), RetryAction.RETRY, 120.0),
     (TransportError("reset"), RetryAction.RETRY, 120.0),
     (TransportError("no route", may_have_taken_effect=False), RetryAction.RETRY, 120.0),
@@ -96,6 +98,11 @@ def test_delays_are_the_users_choice() -> None:
     policy = MLWorkflowsRetryPolicy(throttled_delay=5, server_error_delay=7)
     assert policy.evaluate(ThrottledError("429"), 1, 3).retry_delay == timedelta(seconds=5)
     assert policy.evaluate(ServerError("503"), 1, 3).retry_delay == timedelta(seconds=7)
+
+
+def test_delay_of_the_users_choice_is_as_long_as_they_like() -> None:
+    policy = MLWorkflowsRetryPolicy(throttled_delay=7200)
+    assert policy.evaluate(ThrottledError("429"), 1, 3).retry_delay == timedelta(hours=2)
 
 
 def test_policy_survives_as_json() -> None:
