@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.triggers.defects import Defects
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import SLOWEST_POLL, Pace, is_refusal
 
@@ -159,6 +160,7 @@ class RunHub:
         self._watchers: set[Watcher] = set()
         self._pace = Pace()
         self._refusals = refusals or Refusals()
+        self._defects = Defects()
         self._hook = make_hook()
         self._hook_born = self._left_at = clock.time()
         self._gate = asyncio.Semaphore(MAX_IN_FLIGHT)
@@ -327,6 +329,8 @@ class RunHub:
                     readings = await call(batch)
                 except MLWorkflowsError as error:
                     readings = dict.fromkeys(batch, error)
+                except Exception as error:  # a defect: whoever watches other runs is not to suffer for it
+                    readings = dict.fromkeys(batch, self._defects.confined(error))
                 self._refusals.judge(readings.values(), asked_at, self._clock.time())
                 return readings
 

@@ -9,6 +9,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     ServerError,
     ThrottledError,
+    UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
@@ -489,6 +491,67 @@ async def test_error_of_one_batch_stays_there(clock: ScriptedClock) -> None:
     assert sum(kind == {Run} for kind in kinds.values()) >= 20
 
 
+async def test_defect_that_one_batch_brings_about_stays_there(
+    clock: ScriptedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    sky = Sky(clock, size=10)
+    secret = "what the reply was about"
+    sky.error = lambda: RecursionError(secret) if RunRef("w", "run-0") in sky.calls[-1][1] else None
+    async with audience(sky.hub()) as listeners:
+        listeners.watch(runs_of("w", 30))
+        await passed(clock, 10 * INTERVAL)
+        assert not listeners.failures
+    bad = {ref for ref, readings in listeners.heard.items() if not any(isinstance(each, Run) for each in readings)}
+    assert RunRef("w", "run-0") in bad
+    assert len(bad) == 10
+    assert len(listeners.heard) == 30
+    errors = listeners.heard[RunRef("w", "run-0")]
+    assert len(errors) >= 9
+    for error in errors:
+        assert isinstance(error, UnexpectedReplyError)
+        assert "RecursionError" in str(error)
+        assert secret not in str(error)
+        assert isinstance(error.__cause__, RecursionError)
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert secret in caplog.text
+    assert record.levelname == "ERROR"
+
+
+async def test_defect_in_reading_steps_concerns_one_run(clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    sky = Sky(clock, size=10)
+    bad, good = runs_of("w", 2)
+    shown = sky._run
+
+    async def read(ref: RunRef) -> Run:
+        if ref == bad:
+            raise RecursionError
+        return shown(ref)
+
+    sky.get_run.aio = read
+    monkeypatch.setattr(sky, "_run", lambda ref: replace(shown(ref), has_steps=False))
+    async with audience(sky.hub()) as listeners:
+        listeners.watch([bad, good], needs_steps=True)
+        await passed(clock, 3 * INTERVAL)
+    assert {type(reading) for reading in listeners.heard[bad]} == {UnexpectedReplyError}
+    assert {type(reading) for reading in listeners.heard[good]} == {Run}
+
+
+async def test_reader_that_is_cancelled_is_no_defect(clock: ScriptedClock) -> None:
+    sky = Sky(clock)
+    hub = sky.hub()
+    sky.gate.clear()
+    async with hub.watching(*runs_of("w", 1), interval=INTERVAL, until=FOREVER) as watcher:
+        reading = asyncio.create_task(watcher.reading())
+        async with asyncio.timeout(10):
+            while not sky.in_flight:  # noqa: ASYNC110 - the reader moves the time
+                await asyncio.sleep(0)
+        assert hub._reader is not None
+        hub._reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    assert hub._reader.cancelled()
+
+
 async def test_cancelled_watchers_leave_the_request_alone(clock: ScriptedClock) -> None:
     sky = Sky(clock, size=1)
     hub = sky.hub()
@@ -620,18 +683,21 @@ async def test_watcher_that_comes_back_within_the_minute_finds_the_same_hub(cloc
     assert listeners.heard
 
 
-async def test_crash_of_the_reader_fails_all_watchers(clock: ScriptedClock) -> None:
+async def test_crash_of_the_reader_fails_all_watchers(clock: ScriptedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     sky = Sky(clock, size=1)
-    sky.error = lambda: RuntimeError("a defect") if crashing else None
-    crashing = True
     hub = sky.hub()
+
+    def crash(refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(sky, "batches", crash)
     async with audience(hub) as listeners:
         listeners.watch(runs_of("w", 50))
         async with asyncio.timeout(20):
             await asyncio.gather(*listeners.tasks)
         assert len(listeners.failures) == 50
         assert {str(error) for error in listeners.failures} == {"a defect"}
-    crashing = False
+    monkeypatch.undo()
     async with audience(hub) as listeners:
         listeners.watch(runs_of("v", 1))
         await passed(clock, 2 * INTERVAL)
