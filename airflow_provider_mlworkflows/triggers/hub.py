@@ -20,12 +20,14 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
 from airflow_provider_mlworkflows.triggers.defects import Defects
+from airflow_provider_mlworkflows.triggers.log_reads import LogReads
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import SLOWEST_POLL, Pace, is_refusal
 
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clock import Clock
     from airflow_provider_mlworkflows.hooks.base import RunHook
+    from airflow_provider_mlworkflows.runs import NewLog
     from airflow_provider_mlworkflows.services import Service
 
 MAX_IN_FLIGHT = 4
@@ -164,6 +166,7 @@ class RunHub:
         self._hook = make_hook()
         self._hook_born = self._left_at = clock.time()
         self._gate = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._logs = LogReads(self._gate, self._refusals, self._defects, clock)
         self._wake = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
@@ -262,7 +265,8 @@ class RunHub:
         errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
         pause = self._pause_after(errors, of=len(readings), interval=max((w.interval for w in due), default=0.0))
         now = self._clock.time()
-        for watcher in wanted:
+        # In any order: where logs are slow, it is not always the same watchers that come first with theirs.
+        for watcher in sorted(wanted, key=lambda _: self._jitter()):
             watcher.deliver(readings[watcher.ref], glances[watcher.ref])
         jitter = self._jitter()  # one for all: those who were read together stay together
         for watcher in due:
@@ -294,6 +298,13 @@ class RunHub:
         if now - self._hook_born >= CONNECTION_LIFETIME or self._refusals.outdates(self._hook_born, now):
             self.forget_connection()
         return self._hook
+
+    async def new_log(self, run: Run, cursor: Mapping[str, int]) -> NewLog:
+        """The lines that a run's steps have logged after a cursor, as far as there is room beside the statuses.
+
+        No error is raised; ``missed`` is what the service, or its being left alone, has kept from being read.
+        """
+        return await self._logs.read(run, cursor, self.hook)
 
     def forget_connection(self) -> None:
         """Read the connection again at the next request."""

@@ -45,6 +45,11 @@ class Refusals:
         """The refusal to take for an answer without asking; None to ask."""
         return self._error if now < self._quiet_until else None
 
+    @property
+    def standing(self) -> AuthenticationError | None:
+        """The refusal that no answer has taken back yet: until then nothing is asked for that can do without."""
+        return self._error
+
     def pause(self, now: float) -> float:
         """Seconds until it is time to ask again, 0 if nothing is refused."""
         return max(0.0, self._quiet_until - now) if self._error is not None else 0.0

@@ -166,10 +166,7 @@ class RunTrigger(BaseTrigger):
 
     async def _stream_log(self, hub: RunHub, run: Run, watch: RunWatch) -> None:
         if self.stream_logs:
-            try:
-                watch.show_log(await hub.hook().get_new_log.aio(run, watch.memory.cursor))
-            except MLWorkflowsError as error:
-                watch.miss_log(error)
+            watch.show_log(await hub.new_log(run, watch.memory.cursor))
 
     async def on_kill(self) -> None:
         """Stop the run after a person has failed, cleared or finished the task.
