@@ -164,7 +164,7 @@ class RunHub:
         self._refusals = refusals or Refusals()
         self._defects = Defects()
         self._hook = make_hook()
-        self._hook_born = self._left_at = clock.time()
+        self._hook_born = self._left_at = self._seen_at = clock.time()
         self._gate = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._logs = LogReads(self._gate, self._refusals, self._defects, clock)
         self._wake = asyncio.Event()
@@ -194,7 +194,7 @@ class RunHub:
         heeds_waiting: bool = False,
     ) -> AsyncIterator[Watcher]:
         """Subscribe to a run for the length of the block; the first read comes after up to one interval."""
-        now = self._clock.time()
+        now = self._time()
         first = now + interval * (0.5 + self._jitter() / 2)
         watcher = Watcher(ref, interval, until, needs_steps, heeds_waiting, due=min(first, max(until, now)))
         self._watchers.add(watcher)
@@ -207,7 +207,7 @@ class RunHub:
             yield watcher
         finally:
             self._watchers.discard(watcher)
-            self._left_at = self._clock.time()
+            self._left_at = self._time()
 
     async def _read_on(self) -> None:
         """Read whatever is due, until there has been nobody to read for during a minute."""
@@ -218,7 +218,7 @@ class RunHub:
 
     async def _read_until_idle(self) -> None:
         while True:
-            now = self._clock.time()
+            now = self._time()
             idle_until = self._left_at + IDLE_LIFETIME
             if not self._watchers and idle_until - now <= RESOLUTION:
                 return
@@ -227,6 +227,21 @@ class RunHub:
                 await self._sleep(next_due - now)
             else:
                 await self._tick(now)
+
+    def _time(self) -> float:
+        """Now; if the clock has been set back since the last look, whatever is planned is as far away as it was then.
+
+        Deadlines are times of day, and stay.
+        """
+        now = self._clock.time()
+        if (back := self._seen_at - now) > 0:
+            self._hook_born -= back
+            self._left_at -= back
+            self._refusals.heed_clock(now)
+            for watcher in self._watchers:
+                watcher.due -= back
+        self._seen_at = now
+        return now
 
     def _fail_watchers(self, reader: asyncio.Task[None]) -> None:
         """Pass on what ended the reader before its time: a watcher must not wait for a reader that is gone."""
@@ -256,7 +271,7 @@ class RunHub:
         batches = hook.batches(list(dict.fromkeys(w.ref for w in near)))
         glances = await self._read(hook, [batch for batch in batches if not called.isdisjoint(batch)])
         due = [w for w in near if w.ref in glances]
-        now = self._clock.time()
+        now = self._time()
         for watcher in due:
             watcher.begin(glances[watcher.ref])
         wanted = [w for w in due if w.wants(glances[w.ref], now)]
@@ -264,7 +279,7 @@ class RunHub:
         readings = glances | await self._read_steps(w.ref for w in sparse)
         errors = [reading for reading in readings.values() if isinstance(reading, MLWorkflowsError)]
         pause = self._pause_after(errors, of=len(readings), interval=max((w.interval for w in due), default=0.0))
-        now = self._clock.time()
+        now = self._time()
         # In any order: where logs are slow, it is not always the same watchers that come first with theirs.
         for watcher in sorted(wanted, key=lambda _: self._jitter()):
             watcher.deliver(readings[watcher.ref], glances[watcher.ref])
@@ -282,19 +297,19 @@ class RunHub:
         """
         refusals = [error for error in errors if is_refusal(error)]
         if refusals and len(refusals) == of:
-            if self._clock.time() - self._hook_born >= REFRESH_INTERVAL:
+            if self._time() - self._hook_born >= REFRESH_INTERVAL:
                 self.forget_connection()
         else:
             # Refused for some runs only, the connection works: it is their watchers' business.
             errors = [error for error in errors if not is_refusal(error)]
         # One who polls rarely does not make everybody wait that long.
         asked = self._pace.after(errors, min(interval, SLOWEST_POLL))
-        pause = max(asked, self._refusals.pause(self._clock.time()))
+        pause = max(asked, self._refusals.pause(self._time()))
         return pause if any(isinstance(error, ThrottledError) or is_refusal(error) for error in errors) else 0.0
 
     def hook(self) -> RunHook:
         """The hook, made anew from its connection every ten minutes and when credentials were refused."""
-        now = self._clock.time()
+        now = self._time()
         if now - self._hook_born >= CONNECTION_LIFETIME or self._refusals.outdates(self._hook_born, now):
             self.forget_connection()
         return self._hook
@@ -308,7 +323,7 @@ class RunHub:
 
     def forget_connection(self) -> None:
         """Read the connection again at the next request."""
-        self._hook, self._hook_born = self._make_hook(), self._clock.time()
+        self._hook, self._hook_born = self._make_hook(), self._time()
 
     async def _read(self, hook: RunHook, batches: Sequence[Sequence[RunRef]]) -> dict[RunRef, Reading]:
         """Read batches of runs; their steps may not show."""
@@ -332,7 +347,7 @@ class RunHub:
 
         async def ask(batch: Sequence[RunRef]) -> Mapping[RunRef, Reading]:
             async with self._gate:
-                asked_at = self._clock.time()
+                asked_at = self._time()
                 if (refusal := self._refusals.current(asked_at)) is not None:
                     return dict.fromkeys(batch, refusal)
                 readings: Mapping[RunRef, Reading]
@@ -342,7 +357,7 @@ class RunHub:
                     readings = dict.fromkeys(batch, error)
                 except Exception as error:  # a defect: whoever watches other runs is not to suffer for it
                     readings = dict.fromkeys(batch, self._defects.confined(error))
-                self._refusals.judge(readings.values(), asked_at, self._clock.time())
+                self._refusals.judge(readings.values(), asked_at, self._time())
                 return readings
 
         readings: dict[RunRef, Reading] = {}

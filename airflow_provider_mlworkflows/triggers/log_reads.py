@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import NewLog
-from airflow_provider_mlworkflows.watching import Pace
+from airflow_provider_mlworkflows.watching import SLOWEST_POLL, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +70,8 @@ class LogReads:
         asked_for_at = self._clock.time()
         async with self._turns, self._gate:
             now = self._clock.time()
+            # No pause lasts longer, unless the clock has been set back meanwhile.
+            self._quiet_until = min(self._quiet_until, now + SLOWEST_POLL)
             obstacle = self._refusals.standing or (self._throttled if now < self._quiet_until else None)
             if obstacle is not None or gone.is_set() or now - asked_for_at > LOG_PATIENCE:
                 return NewLog((), cursor, obstacle)

@@ -25,7 +25,7 @@ class Refusals:
 
     def __init__(self) -> None:
         self._error: AuthenticationError | None = None
-        self._refused_at = self._quiet_until = 0.0
+        self._refused_at = self._quiet_until = self._seen_at = 0.0
         self._pace = Pace()
         self._lock = asyncio.Lock()
 
@@ -41,8 +41,16 @@ class Refusals:
             found = known[connection] = cls()
         return found
 
+    def heed_clock(self, now: float) -> None:
+        """If the clock has been set back since the last look, the pause is no longer for it."""
+        if (back := self._seen_at - now) > 0:
+            self._refused_at -= back
+            self._quiet_until -= back
+        self._seen_at = now
+
     def current(self, now: float) -> AuthenticationError | None:
         """The refusal to take for an answer without asking; None to ask."""
+        self.heed_clock(now)
         return self._error if now < self._quiet_until else None
 
     @property
@@ -52,10 +60,12 @@ class Refusals:
 
     def pause(self, now: float) -> float:
         """Seconds until it is time to ask again, 0 if nothing is refused."""
+        self.heed_clock(now)
         return max(0.0, self._quiet_until - now) if self._error is not None else 0.0
 
     def outdates(self, read_at: float, now: float) -> bool:
         """Whether a connection read at that time has been refused since, and is due to be asked again."""
+        self.heed_clock(now)
         return self._error is not None and read_at < self._refused_at and now >= self._quiet_until
 
     @asynccontextmanager
@@ -72,6 +82,7 @@ class Refusals:
 
         What was asked before the last refusal and is answered after it proves nothing, and is one more if refused.
         """
+        self.heed_clock(now)
         refused = [reading for reading in readings if isinstance(reading, AuthenticationError)]
         accepted = any(isinstance(reading, Run | NotFoundError | PermissionDeniedError) for reading in readings)
         if refused:
