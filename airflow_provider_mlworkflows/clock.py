@@ -80,6 +80,11 @@ class Clock:
         """The clock whose time this one tells: itself, or one behind it."""
         return self
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether its sleeps have been ended early: there is no time left to try anything again."""
+        return False
+
     def time(self) -> float:
         """Seconds since the epoch."""
         return time.time()
@@ -108,6 +113,11 @@ class InterruptibleClock(Clock):
     def base(self) -> Clock:
         """The clock behind it."""
         return self._clock.base
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the bell has rung."""
+        return self._bell.rung
 
     def time(self) -> float:
         """Seconds since the epoch."""

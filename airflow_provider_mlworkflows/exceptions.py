@@ -17,6 +17,7 @@
     │   └── UnexpectedReplyError      a reply that cannot be read: HTML, cut JSON, wrong types, an unknown error in 2xx
     ├── StartUncertainError           a start whose answer was lost may or may not have created a run
     ├── StopImpossibleError           the service has no way to stop a run
+    ├── UnusableEventError            a trigger ended without an event that tells why
     └── RunError                      the remote run itself; ``ref``, ``url`` and ``failed_steps`` tell more
         ├── RunFailedError            it ended in failure, or was skipped as a whole
         ├── RunStoppedError           it was stopped by somebody else
@@ -135,6 +136,10 @@ class StartUncertainError(MLWorkflowsError):
 
 class StopImpossibleError(MLWorkflowsError):
     """The service has no way to stop a run: it goes on to its own end."""
+
+
+class UnusableEventError(MLWorkflowsError):
+    """A trigger ended without an event that tells why; it may be of another version of this provider."""
 
 
 class RunError(MLWorkflowsError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.exceptions import (
@@ -68,12 +69,27 @@ def step_facts(step: Step) -> dict[str, Any]:
 
 
 def cut_to_limit(value: Any) -> Any:
-    """The value if it is small enough for an XCom, otherwise a note in its place or at its end."""
+    """The value if it is small enough for an XCom, otherwise a note in its place or at its end.
+
+    Numbers that JSON has no word for, such as NaN, become texts: Airflow would take none of it.
+    """
+    value = _writable(value)
     if len(json.dumps(value, ensure_ascii=False, default=str)) <= XCOM_LIMIT:
         return value
     if isinstance(value, list):
         return _cut_list(value)
     return {"truncated": f"left out, because it is larger than {XCOM_LIMIT} characters of JSON"}
+
+
+def _writable(value: Any) -> Any:
+    match value:
+        case float() if not isfinite(value):
+            return str(value)
+        case Mapping():
+            return {key: _writable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_writable(each) for each in value]
+    return value
 
 
 def _cut_list(values: list[Any]) -> list[Any]:
@@ -90,6 +106,8 @@ def _cut_list(values: list[Any]) -> list[Any]:
 def publish_outcome(context: Context, log: Log, run: Run, *, outputs: bool = True) -> None:
     """Show a run that is over: its steps as a table in the log, its facts as XComs ``run``, ``steps``, ``outputs``."""
     log.info("Run %s is over: %s.\n%s", run.ref, run.status, step_table(run))
+    if run.unread is not None:
+        log.warning("Not all of run %s could be read. %s", run.ref, run.unread)
     ti = context["ti"]
     ti.xcom_push(key="run", value=cut_to_limit(run_facts(run)))
     ti.xcom_push(key="steps", value=cut_to_limit([step_facts(step) for step in run.steps]))

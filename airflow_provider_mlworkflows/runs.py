@@ -99,7 +99,8 @@ class Run:
 
     ``status`` is the service's own literal, ``url`` its page in the cloud console. ``has_steps`` is False if the
     run was read in a way that does not show all steps, such as from a list. ``held`` is True if the run has failed, but
-    the service keeps it until somebody acts on it.
+    the service keeps it until somebody acts on it. ``unread`` is what has kept its steps, or what it has put out, from
+    being read.
     """
 
     ref: RunRef
@@ -114,6 +115,7 @@ class Run:
     outputs: Mapping[str, object] = field(default_factory=dict)
     has_steps: bool = True
     held: bool = False
+    unread: MLWorkflowsError | None = None
     _fingerprint: int | None = field(default=None, init=False, repr=False, compare=False)
 
     @property

@@ -23,6 +23,7 @@ from airflow_provider_mlworkflows.exceptions import (
     ThrottledError,
     TransportError,
     UnexpectedReplyError,
+    UnusableEventError,
 )
 from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Step
 
@@ -112,6 +113,12 @@ class WatchEvent:
     deadline: float
     message: str = ""
     step_name: str | None = None
+    try_number: int = 0
+    """Of the attempt that the trigger was for; 0 if it does not say."""
+
+    def is_of_another_attempt(self, try_number: int) -> bool:
+        """Whether the task has been cleared since: Airflow repeats an old event if that is being handled then."""
+        return self.try_number not in (0, try_number)
 
     def payload(self) -> dict[str, str | float]:
         """The event as flat JSON."""
@@ -122,6 +129,7 @@ class WatchEvent:
             "verdict": self.verdict.value,
             "deadline": self.deadline,
             "message": self.message,
+            "try_number": self.try_number,
             **step,
         }
 
@@ -129,15 +137,16 @@ class WatchEvent:
     def parse(cls, payload: Mapping[str, Any] | None) -> Self:
         """Read an event back.
 
-        :raises MLWorkflowsError: if it is not one; a triggerer of another version may have sent it.
+        :raises UnusableEventError: if it is not one; a triggerer of another version may have sent it.
         """
         try:
             event = payload or {}
             ref = RunRef(event["workflow_id"], event["run_id"])
             verdict, deadline = Verdict(event["verdict"]), float(event["deadline"])
-            return cls(ref, verdict, deadline, str(event.get("message", "")), event.get("step_name"))
+            told = str(event.get("message", "")), event.get("step_name"), int(event.get("try_number", 0))
+            return cls(ref, verdict, deadline, *told)
         except (KeyError, ValueError, TypeError) as error:
-            raise MLWorkflowsError(
+            raise UnusableEventError(
                 f"The trigger ended without a usable event: {payload!r}. Triggerer and workers may have different "
                 "versions of this provider installed."
             ) from error
@@ -146,6 +155,15 @@ class WatchEvent:
 def is_refusal(error: MLWorkflowsError) -> bool:
     """Whether the connection itself may be at fault, so that it should be read again."""
     return isinstance(error, AuthenticationError | PermissionDeniedError | ConfigurationError)
+
+
+def untold_step(run: Run, step_name: str | None) -> MLWorkflowsError | None:
+    """The error for a run that is over, but does not show its steps to somebody who waits for one; else None."""
+    if step_name is None or run.unread is None or run.has_steps or not run.state.is_terminal:
+        return None
+    if isinstance(run.unread, NotFoundError):  # it is not the run that is missing
+        return UnexpectedReplyError(str(run.unread), status=run.unread.status)
+    return run.unread
 
 
 @dataclass(slots=True)

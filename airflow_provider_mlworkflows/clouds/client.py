@@ -307,6 +307,8 @@ class Client:
             case Pause(seconds):
                 self._begin(effect)
                 self.clock.sleep(seconds)
+                if self.clock.is_interrupted:
+                    raise effect.failure
                 return None
             case Lookup(cell, flow, meanwhile):
                 if not cell.lock.acquire(blocking=meanwhile is None):

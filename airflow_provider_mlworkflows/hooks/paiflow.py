@@ -32,7 +32,6 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     InvalidInputError,
     MLWorkflowsError,
-    NotFoundError,
     PermissionDeniedError,
     ServerError,
     UnexpectedReplyError,
@@ -46,7 +45,7 @@ from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState, Ste
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import NodeOutput, PipelineRun
+    from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import PipelineRun
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_nodes import PlacedNode
     from airflow_provider_mlworkflows.clouds.client import Client
 
@@ -140,28 +139,32 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         :raises NotFoundError: if there is no such run.
         """
         run = yield from self.get_pipeline_run.steps(ref.run_id)
-        nodes = yield from self._nodes(run)
-        outputs = {}
+        nodes: list[PlacedNode] | None = []
+        outputs: dict[str, dict[str, Any]] = {}
+        unread: MLWorkflowsError | None = None
+        if run.node_id:  # else it has no nodes yet
+            try:
+                nodes = yield from self.iter_pipeline_run_nodes.steps(run.pipeline_run_id, run.node_id)
+            except UNTOLD as error:
+                nodes, unread = None, error
         if run.node_id and run_state(run.status).is_terminal:
-            outputs = outputs_by_step((yield from self._outputs(run)), steps_of(nodes))
-        return run_of(run, nodes, ref=ref, url=self._url(run), now=self.clock.time(), outputs=outputs)
+            try:
+                outputs = yield from self._outputs(run, steps_of(nodes or ()))
+            except ServerError as error:
+                unread = unread or error
+        now = self.service_time()
+        return run_of(run, nodes, ref=ref, url=self._url(run), now=now, outputs=outputs, unread=unread)
 
-    def _nodes(self, run: PipelineRun) -> Steps[list[PlacedNode]]:
-        """All nodes of a run; none as long as it has no root, or does not show it yet."""
-        if not run.node_id:
-            return []
+    def _outputs(self, run: PipelineRun, steps: Sequence[Step]) -> Steps[dict[str, dict[str, Any]]]:
+        """All that a run has put out. It is what it is without them, so it is only noted if they are not told."""
         try:
-            return (yield from self.iter_pipeline_run_nodes.steps(run.pipeline_run_id, run.node_id))
-        except NotFoundError:
-            return []
-
-    def _outputs(self, run: PipelineRun) -> Steps[list[NodeOutput]]:
-        """All that a run has put out. It is what it is without them, so it is only noted if they cannot be told."""
-        try:
-            return (yield from self.iter_pipeline_run_node_outputs.steps(run.pipeline_run_id, run.node_id))
+            found = yield from self.iter_pipeline_run_node_outputs.steps(run.pipeline_run_id, run.node_id)
+        except ServerError:
+            raise  # it may be answered a moment later
         except UNTOLD as error:
             self.log.warning("The outputs of run %s cannot be read. %s", run.pipeline_run_id, error)
-            return []
+            return {}
+        return outputs_by_step(found, steps)
 
     @operation
     def get_runs(self, refs: Sequence[RunRef]) -> Steps[Mapping[RunRef, Run | MLWorkflowsError]]:
@@ -333,7 +336,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         shown = yield from self.get_pipeline_run.steps(run.ref.run_id)
         if not shown.node_id:
             return {}
-        outputs = yield from self._outputs(shown)
+        outputs = yield from self.iter_pipeline_run_node_outputs.steps(shown.pipeline_run_id, shown.node_id)
         measured = outputs_by_step((each for each in outputs if each.type in METRIC_TYPES), run.steps)
         return {step: {name: each["value"] for name, each in found.items()} for step, found in measured.items()}
 

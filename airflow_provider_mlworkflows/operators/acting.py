@@ -10,7 +10,7 @@ from airflow_provider_mlworkflows.choices import checked_choice
 from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import SETTLE_SECONDS
-from airflow_provider_mlworkflows.operators.starting import StartOperator
+from airflow_provider_mlworkflows.operators.starting import LOOKUP_SECONDS, StartOperator
 from airflow_provider_mlworkflows.outcomes import step_error, step_facts
 from airflow_provider_mlworkflows.runs import RunRef
 
@@ -45,12 +45,18 @@ class RerunOperator(StartOperator):
 
     def prepare_start(self) -> None:
         """Note how the run looks before; one that is stopping is waited for."""
-        self._before = self.handler.over(self.hook.get_run(self.ref))
+        self._before = self.handler.complete(self.handler.over(self.hook.get_run(self.ref)))
 
     def start_run(self, marker: str) -> Run:
-        """Send the rerun, and wait until the run shows it."""
+        """Send the rerun."""
+        # Until it shows, the run may look over and be alive.
+        self.unsettled = True
         self.rerun(self._before)
-        return self.handler.settled(self._before, self._before.failed_steps)
+        return self._before
+
+    def shown(self, run: Run) -> Run:
+        """The run once it shows the rerun."""
+        return self.handler.settled(run, run.failed_steps)
 
     def state_before(self) -> Any:
         """Which run it is and how it looked, because a rerun leaves no marker."""
@@ -63,21 +69,27 @@ class RerunOperator(StartOperator):
     def find_started(self, record: StartRecord) -> Run | None:
         """The run that was to be run again, if it has changed since before."""
         try:
-            run = self.hook.get_run(RunRef(record.workflow_id, record.before["run_id"]))
+            run = self.handler.complete(self.hook.get_run(RunRef(record.workflow_id, record.before["run_id"])))
         except NotFoundError:
             return None
         return None if self._looks_as_before(run, record) else run
 
+    def visible_at(self, record: StartRecord) -> float:
+        """From when on a rerun surely shows: half a minute from now, for it has no age that tells."""
+        return self.clock.time() + LOOKUP_SECONDS
+
     def _looks_as_before(self, run: Run, record: StartRecord) -> bool:
         return bool(run.fingerprint == record.before["fingerprint"])
 
-    def _recorded_run(self, context: Context, record: StartRecord, *, is_cleared: bool) -> Run | None:
+    def recorded_run(
+        self, context: Context, record: StartRecord, *, is_cleared: bool, is_here: bool = True
+    ) -> Run | None:
         """The run, once it shows the rerun: an earlier attempt may have ended before it did."""
-        run = super()._recorded_run(context, record, is_cleared=is_cleared)
+        run = super().recorded_run(context, record, is_cleared=is_cleared, is_here=is_here)
         if run is None or is_cleared or not self._looks_as_before(run, record):
             return run
         is_recent = self.clock.time() - record.intent_at < SETTLE_SECONDS
-        return self.handler.settled(run) if is_recent else run
+        return self.handler.settled(run, run.failed_steps) if is_recent else run
 
     def repair_run(self, run: Run) -> None:
         """Ask once more."""

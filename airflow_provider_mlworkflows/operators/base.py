@@ -19,9 +19,11 @@ from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     MLWorkflowsError,
     RunTimeoutError,
+    is_transient,
 )
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
-from airflow_provider_mlworkflows.operators.handling import RunHandler
+from airflow_provider_mlworkflows.operators.asking import COMPLETE_SECONDS
+from airflow_provider_mlworkflows.operators.handling import OVER_BY_THEN, RunHandler
 from airflow_provider_mlworkflows.outcomes import (
     cut_to_limit,
     lost_error,
@@ -30,7 +32,6 @@ from airflow_provider_mlworkflows.outcomes import (
     unfinished_error,
 )
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
-from airflow_provider_mlworkflows.task_states import TaskKey
 from airflow_provider_mlworkflows.watching import (
     MEMORY_KEY,
     Memory,
@@ -140,7 +141,7 @@ class RunOperator(BaseOperator):
         self._memory = Memory()
         if self.on_waiting == "continue" and not (self.waiting_inputs or self.approve_steps):
             raise InvalidInputError("on_waiting='continue' needs waiting_inputs or approve_steps.")
-        with self._ended_in_order(context):
+        with self.ended_in_order(context):
             run, deadline = self.obtain_run(context)
             self.current = run.ref
             self._publish(context, run)
@@ -153,9 +154,11 @@ class RunOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str | None:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
+        if news.is_of_another_attempt(context["ti"].try_number):
+            return self.execute(context)
         self.step_name = news.step_name
         self.current = news.ref
-        with self._ended_in_order(context):
+        with self.ended_in_order(context):
             is_outdated = self.is_outdated(context)
         if is_outdated:
             return self.execute(context)
@@ -166,17 +169,9 @@ class RunOperator(BaseOperator):
     ) -> str:
         """Go on with a run whose waiting has ended, with a verdict if there is one; returns its id."""
         self.current = ref
-        with self._ended_in_order(context):
-            self._memory = self.load_memory(context)
+        with self.ended_in_order(context):
+            self._memory = self.handler.memory(context)
             return self._conclude(context, ref, deadline, verdict, message)
-
-    def load_memory(self, context: Context) -> Memory:
-        """What a trigger, or the worker before it, has seen of the run; nothing if that cannot be read."""
-        try:
-            return Memory.load(TaskKey.of(context["ti"]).xcom(MEMORY_KEY))
-        except Exception as error:  # whatever keeps an XCom backend from answering: the run matters more
-            self.log.warning("What was seen of the run before is not known; lines may show twice. %s", error)
-            return Memory()
 
     def is_outdated(self, context: Context) -> bool:
         """Whether the task has been cleared since the event, so that it must begin anew.
@@ -198,7 +193,7 @@ class RunOperator(BaseOperator):
         return self.bell.outwait(partial(self.hook.get_run, ref))
 
     @contextmanager
-    def _ended_in_order(self, context: Context) -> Iterator[None]:
+    def ended_in_order(self, context: Context) -> Iterator[None]:
         """See to the run if the task uses up its ``execution_timeout``, or is told to end while it reads the run."""
         try:
             yield
@@ -211,7 +206,8 @@ class RunOperator(BaseOperator):
                 self.unsettled = True  # how it is would be asked of a service that does not answer
                 self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
             raise
-        except MLWorkflowsError:
+        except MLWorkflowsError as error:
+            self.note_end(context, error)
             raise  # it says itself what is with the run
         except Exception:
             if self.current is not None:
@@ -221,6 +217,9 @@ class RunOperator(BaseOperator):
             elif self.current is not None:
                 self.log.warning("The task has failed for a reason of its own; run %s is left as it is.", self.current)
             raise
+
+    def note_end(self, context: Context, error: MLWorkflowsError) -> None:
+        """Note for later attempts why this one ends."""
 
     def stop_current(self, why: str) -> None:
         """Stop the run, if there is one yet."""
@@ -282,6 +281,7 @@ class RunOperator(BaseOperator):
             cancel_on_kill=self.cancel_on_kill,
             durable=getattr(self, "durable", False),
             memory=memory,
+            try_number=context["ti"].try_number,
             **watch.rules.payload(),
         )
         left = max(0.0, watch.rules.deadline - self.clock.time())
@@ -312,18 +312,9 @@ class RunOperator(BaseOperator):
                     del self.hook  # the next one reads the connection again
             else:
                 verdict = watch.see(run, self.clock.time())
-                self._stream_log(run, watch)
+                self.handler.stream_log(run, watch)
                 pause = pace.after([], self.poll_interval)
         return verdict, str(watch.last_error or "")
-
-    def _stream_log(self, run: Run, watch: RunWatch) -> None:
-        if self.stream_logs:
-            try:
-                watch.show_log(self.bell.outwait(partial(self.hook.get_new_log, run, watch.memory.cursor)))
-            except BellRungError:
-                return
-            except MLWorkflowsError as error:
-                watch.miss_log(error)
 
     def _conclude(self, context: Context, ref: RunRef, deadline: float, verdict: Verdict | None, message: str) -> str:
         """End the task as the verdict on its run demands, or go on waiting if it no longer holds."""
@@ -331,18 +322,26 @@ class RunOperator(BaseOperator):
         if lost is not None:
             raise lost
         watch = self._watch(deadline)
+        # There is no later look at a run whose time is up.
+        patience = COMPLETE_SECONDS if verdict is Verdict.TIMEOUT else 0.0
         try:
-            run = self.read(ref)
+            run = self.handler.persisted(partial(self.read, ref), self.clock.time() + patience)
         except MLWorkflowsError as error:
             return self._go_on_unread(context, ref, watch, verdict, error)
         current = watch.see(run, self.clock.time())
-        self._stream_log(run, watch)
         if current is Verdict.OVER:
-            return self._finish(context, run)
+            return self._end_with(context, run, watch)
+        self.handler.stream_log(run, watch)
         if verdict is Verdict.TIMEOUT:
-            self._raise_timeout(run, deadline)
+            return self._end_at_deadline(context, run, watch)
         if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
-            run = self.handler.answered(run, self._memory.noted)
+            try:
+                run = self.handler.answered(run, self._memory.noted)
+            except MLWorkflowsError as error:
+                if not is_transient(error):
+                    raise
+                self.log.warning("Run %s could not be continued; trying again at the next poll. %s", ref, error)
+                return self._go_on(context, run, watch, None)
             self.handler.heed_kill(context, run)
         elif current is not None and (unfinished := unfinished_error(run, current)) is not None:
             raise unfinished
@@ -355,10 +354,16 @@ class RunOperator(BaseOperator):
         unread = Run(ref, RunState.UNKNOWN, "not to be read", url=watch.memory.url)
         judged = watch.see_error(error, self.clock.time())
         if Verdict.TIMEOUT in (verdict, judged):
-            self._raise_timeout(unread, watch.rules.deadline)
+            return self._end_at_deadline(context, unread, watch)
         if is_refusal(error):
             del self.hook  # the next one reads the connection again
         return self._go_on(context, unread, watch, judged, str(error))
+
+    def _end_with(self, context: Context, run: Run, watch: RunWatch) -> str:
+        """End with a run that is over, once all that it has left can be read, or as much as can be for a minute."""
+        run = self.handler.complete(run)
+        self.handler.stream_last_words(run, watch)
+        return self._finish(context, run)
 
     def _finish(self, context: Context, run: Run) -> str:
         """Report a run that is over: its id if it succeeded, otherwise its error."""
@@ -374,11 +379,14 @@ class RunOperator(BaseOperator):
         """The error for a run that is over; None if it ended as it should."""
         return run_error(run, service=self.service.name, details=self.handler.failure_details(run))
 
-    def _raise_timeout(self, run: Run, deadline: float) -> NoReturn:
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(deadline))
+    def _end_at_deadline(self, context: Context, run: Run, watch: RunWatch) -> str:
+        """Stop a run whose time is up. One that is over by then has ended in time for all that is known."""
         ending = "It goes on, because cancel_on_timeout is False."
         if self.cancel_on_timeout:
             ending = self.handler.stop_patiently(run.ref, "Its time is up")
+        if ending == OVER_BY_THEN and (ended := self.handler.reread(run)).is_over:
+            return self._end_with(context, ended, watch)
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(watch.rules.deadline))
         raise RunTimeoutError(
             f"Run {run.ref} was still {run.status} at its deadline, {at} ({self.timeout:.0f} s allowed). {ending}"
             + (f" See {run.url}" if run.url else ""),

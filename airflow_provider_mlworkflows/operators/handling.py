@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from airflow_provider_mlworkflows.clock import Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
@@ -19,6 +19,7 @@ from airflow_provider_mlworkflows.exceptions import (
     is_to_be_stopped_again,
     is_transient,
 )
+from airflow_provider_mlworkflows.operators.asking import ASK_INTERVAL, RunReader
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
 from airflow_provider_mlworkflows.task_states import ENDED_BY_SOMEBODY, MARKED, TaskKey
 from airflow_provider_mlworkflows.watching import LOOKS_IN_VAIN, MISSING_GRACE
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_mlworkflows.hooks.base import RunHook
-    from airflow_provider_mlworkflows.operators.base import RunOperator
 
 T = TypeVar("T")
 
@@ -43,21 +43,15 @@ STOP_SECONDS = 60.0
 """How long a run that was told to stop may show no sign of it."""
 ECHO_SECONDS = 30.0
 """How long a stop that came before a retry may take to show."""
-SETTLE_INTERVAL = 3.0
-METRICS_SECONDS = 60.0
-"""For how long metrics are asked for while the service fails."""
+OVER_BY_THEN = "It was over by then."
+"""What comes of stopping a run that has ended by itself, or is stopping already."""
 
 
-class RunHandler:
+class RunHandler(RunReader):
     """Acts on the runs of an operator.
 
     All actions are asynchronous: a service accepts them, and the run shows their effect some reads later.
-
-    :param operator: whose hook, clock, bell and log it uses.
     """
-
-    def __init__(self, operator: RunOperator) -> None:
-        self._operator = operator
 
     def settled(self, before: Run, steps: Iterable[Step] = (), *, alone: bool = False) -> Run:
         """After an action: the run once it shows a change, or as it is after two minutes.
@@ -71,10 +65,13 @@ class RunHandler:
         def is_changed(run: Run) -> bool:
             turned = run.state.is_terminal != before.state.is_terminal
             has_ended = run.is_over and not before.is_over
-            return _look_of(run, names) != _look_of(before, names) or (has_ended if alone else turned)
+            # Steps that could not be read have not changed.
+            may_compare = run.unread is None and before.unread is None
+            looks_new = may_compare and _look_of(run, names) != _look_of(before, names)
+            return looks_new or (has_ended if alone else turned)
 
         self._operator.unsettled = True
-        run = self.read_until(before, is_changed, SETTLE_SECONDS)
+        run = self.read_until(before, is_changed, SETTLE_SECONDS, is_patient=True)
         self._operator.unsettled = not is_changed(run)
         return run
 
@@ -91,6 +88,7 @@ class RunHandler:
             if step.name not in (operator.approve_steps if step.is_gate else inputs):
                 continue
             mark = f"answered:{step.id}:{step.attempt}"
+            doubt = f"perhaps {mark}"
             if mark in noted:
                 raise RunWaitingError(
                     f"Step {step.name} of run {run.ref} was continued, but waits again ({step.status}). See {run.url}",
@@ -99,7 +97,16 @@ class RunHandler:
                 )
             noted.append(mark)
             operator.log.info("Step %s waits (%s); continuing it.", step.name, step.status)
-            operator.hook.continue_step(run, step, inputs.get(step.name) or {})
+            try:
+                operator.hook.continue_step(run, step, inputs.get(step.name) or {})
+            except MLWorkflowsError as error:
+                noted.remove(mark)
+                if is_transient(error):
+                    noted.append(doubt)
+                if not (isinstance(error, BadRequestError) and doubt in noted):
+                    raise
+                operator.log.info("Step %s seems to have been continued before. %s", step.name, error)
+                noted.append(mark)
             continued.append(step)
         return self.settled(run, continued)
 
@@ -127,7 +134,7 @@ class RunHandler:
             try:
                 self._stop_visibly(ref)
             except NotFoundError:
-                operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
+                operator.clock.sleep(ASK_INTERVAL, operator.bell)
             else:
                 return
         if not operator.bell.rung:
@@ -241,68 +248,7 @@ class RunHandler:
 
     def _told_stopped(self, ref: RunRef, why: str, stopped: bool) -> str:
         self._operator.log.info("%s; run %s %s.", why, ref, "is being stopped" if stopped else "was over already")
-        return "It was told to stop." if stopped else "It was over by then."
-
-    def persisted(
-        self,
-        ask: Callable[[], T],
-        until: float,
-        failure: str = "The service could not be asked",
-        is_worth_it: Callable[[MLWorkflowsError], bool] = is_transient,
-    ) -> T:
-        """What asking the service comes to, asked again while it fails just now.
-
-        :param until: when to give up, in seconds since the epoch.
-        :param failure: what has failed then, for the log.
-        :param is_worth_it: whether to ask again after an error.
-        :raises MLWorkflowsError: if it fails in another way, or still then.
-        """
-        operator = self._operator
-        while True:
-            try:
-                return ask()
-            except MLWorkflowsError as error:
-                if not is_worth_it(error) or operator.bell.rung or operator.clock.time() >= until:
-                    raise
-                operator.log.warning("%s; trying again. %s", failure, error)
-                operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
-
-    def metrics(self, run: Run) -> dict[str, Any] | None:
-        """What the steps of a run that is over measured; None if it cannot be read, which decides nothing."""
-        operator = self._operator
-        until = operator.clock.time() + METRICS_SECONDS
-        try:
-            return dict(self.persisted(partial(operator.hook.get_metrics, run), until))
-        except MLWorkflowsError as error:
-            operator.log.warning("What the steps of run %s measured could not be read. %s", run.ref, error)
-            return None
-
-    def failure_details(self, run: Run) -> str:
-        """The last log lines of the failed steps. As part of the error they get into the task's log, too."""
-        if not run.failed_steps:
-            return ""
-        try:
-            return self._operator.hook.get_failure_log(run)
-        except MLWorkflowsError as error:
-            self._operator.log.warning("The log of the failed step could not be read: %s", error)
-            return ""
-
-    def read_until(self, run: Run, done: Callable[[Run], bool], seconds: float) -> Run:
-        """The run once it shows something, or as it is after so many seconds. Reads that fail just now are repeated."""
-        operator = self._operator
-        give_up = operator.clock.time() + seconds
-        while not done(run) and operator.clock.time() < give_up and not operator.bell.rung:
-            operator.clock.sleep(SETTLE_INTERVAL, operator.bell)
-            try:
-                run = operator.read(run.ref)
-            except BellRungError:
-                operator.unsettled = True
-                break
-            except MLWorkflowsError as error:
-                if not is_transient(error):
-                    raise
-                operator.log.warning("Run %s could not be read; reading it again. %s", run.ref, error)
-        return run
+        return "It was told to stop." if stopped else OVER_BY_THEN
 
 
 @dataclass(slots=True)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_mlworkflows.exceptions import BadRequestError, InvalidInputError, NotFoundError, RunFailedError
+from airflow_provider_mlworkflows.operators.asking import ASK_INTERVAL
 from airflow_provider_mlworkflows.operators.base import RunOperator
-from airflow_provider_mlworkflows.operators.handling import ECHO_SECONDS, SETTLE_INTERVAL
+from airflow_provider_mlworkflows.operators.handling import ECHO_SECONDS
 from airflow_provider_mlworkflows.operators.modelarts_calls import SCOPE_FIELDS
 from airflow_provider_mlworkflows.runs import RunRef, RunState
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS_DELETIONS, MODELARTS_SERVICES
@@ -140,7 +141,7 @@ class ModelArtsUpdateServiceOperator(RunOperator):
                 return run
             if self.bell.rung or self.clock.time() >= give_up:
                 raise refusal
-            self.clock.sleep(SETTLE_INTERVAL, self.bell)
+            self.clock.sleep(ASK_INTERVAL, self.bell)
 
     def _follow(self, context: Context, run: Run, deadline: float) -> str:
         """Wait for what was changed; nothing comes of a description."""

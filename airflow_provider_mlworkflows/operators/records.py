@@ -34,6 +34,7 @@ class StartRecord:
     :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
     :param is_given_up: whether the run has to make way for another; it is stopped if need be, and never taken up.
     :param place: with which connection and where it was started, as `Service.place_of` tells.
+    :param has_ended: whether the attempt has ended because of its run. Then nobody has cleared the task meanwhile.
     """
 
     token: str
@@ -47,6 +48,7 @@ class StartRecord:
     run_workflow_id: str = ""
     is_given_up: bool = False
     place: Mapping[str, Any] = field(default_factory=dict)
+    has_ended: bool = False
 
     @property
     def ref(self) -> RunRef:
@@ -77,7 +79,7 @@ class StartRecord:
         """The same, taken up by this attempt."""
         place = operator.service.place_of(operator)
         tries, clears = context["ti"].max_tries, context["dag_run"].clear_number
-        return replace(self, max_tries=tries, clear_number=clears, place=place)
+        return replace(self, max_tries=tries, clear_number=clears, place=place, has_ended=False)
 
     @classmethod
     def load(cls, context: Context) -> Self | None:

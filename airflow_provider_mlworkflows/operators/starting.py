@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
@@ -17,22 +18,20 @@ from airflow_provider_mlworkflows.choices import (
     checked_choice,
 )
 from airflow_provider_mlworkflows.exceptions import (
-    AuthenticationError,
     BadRequestError,
-    ConfigurationError,
     MLWorkflowsError,
     NotFoundError,
-    PermissionDeniedError,
+    RunError,
     RunInterruptedError,
-    RunNotFoundError,
     StartUncertainError,
+    UnusableEventError,
     is_uncertain,
 )
 from airflow_provider_mlworkflows.operators.base import RunOperator
-from airflow_provider_mlworkflows.operators.places import FormerPlace
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
+from airflow_provider_mlworkflows.operators.resuming import LaterAttempt
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
-from airflow_provider_mlworkflows.watching import MISSING_GRACE, Verdict
+from airflow_provider_mlworkflows.watching import Memory, Pace, RunWatch, Verdict, WatchRules, is_refusal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,7 +69,7 @@ class StartOperator(RunOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._intent: StartRecord | None = None
+        self.intent: StartRecord | None = None
         self.durable = durable
         self.on_retry = checked_choice("on_retry", on_retry, ON_RETRY)
         self.on_unrepairable = checked_choice("on_unrepairable", on_unrepairable, ON_UNREPAIRABLE)
@@ -104,20 +103,9 @@ class StartOperator(RunOperator):
         """Take up the run of an earlier attempt, or start one."""
         record = self._load_record(context)
         if record is None:
-            return self._start(context)
-        is_cleared = record.max_tries != context["ti"].max_tries
-        self._intent = None if record.run_id else record
-        if record.place in ({}, self.service.place_of(self)):
-            run = self._recorded_run(context, record, is_cleared=is_cleared)
-        else:
-            run, has_made_way = self._run_elsewhere(context, record, is_cleared=is_cleared)
-            if has_made_way:
-                return self._start(context)
-        if record.is_given_up or self.is_changed_since(record):
-            return self._replace(context, record, run)
-        if is_cleared:
-            return self._after_clear(context, record, run)
-        return self._after_retry(context, record, run)
+            return self.start(context)
+        self.intent = None if record.run_id else record
+        return LaterAttempt(self, context, record).run()
 
     def is_changed_since(self, record: StartRecord) -> bool:
         """Whether the task is about something else now: the run of its record must not pass for the new one."""
@@ -149,21 +137,38 @@ class StartOperator(RunOperator):
             self.deferrable = False
             return self.take_up(context, ref, deadline, None)
 
+    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str | None:
+        """Take up the task again after the event; without a usable one, this worker follows the run itself."""
+        try:
+            return super().execute_complete(context, event)
+        except UnusableEventError as failure:
+            ref, deadline = self._left_to_trigger(context)
+            if not ref.run_id or self.is_outdated(context):
+                raise
+            self.log.warning("%s Following run %s on this worker.", failure, ref)
+            self.deferrable = False
+            return self.take_up(context, ref, deadline, None)
+
     def _left_to_trigger(self, context: Context) -> tuple[RunRef, float]:
         """The run that a trigger was to follow, and its deadline; its id is "" if it is not known."""
-        memory = self.load_memory(context)
+        memory = self.handler.memory(context)
         ref = RunRef(*memory.ref) if memory.ref else RunRef("", "")
         self.current = ref if ref.run_id else None
-        with self._ended_in_order(context):
+        with self.ended_in_order(context):
             record = self._load_record(context)
         return (ref, memory.deadline) if record is None else (record.ref, record.deadline)
 
-    def _start(self, context: Context) -> tuple[Run, float]:
+    def start(self, context: Context) -> tuple[Run, float]:
+        """Start a run, or find out that an unanswered call has; returns it and its deadline."""
         self.prepare_start()
-        self._give_way(context, "started anything")
+        self.give_way(context, "started anything")
         record = StartRecord.intended(self, context)
-        self._save_record(context, record)
-        self._intent, self.current = record, None
+        self.save_record(context, record)
+        self.current = None
+        if self.bell.rung:
+            self._forget_record(context)
+            self.give_way(context, "started anything")
+        self.intent = record
         try:
             run = self.start_run(record.token)
         except MLWorkflowsError as error:
@@ -174,8 +179,13 @@ class StartOperator(RunOperator):
             found = self.look_for_started(record)
             if found is None:
                 raise
-            run = found
-        return self._keep(context, record, run)
+            return self._keep(context, record, found)
+        run, deadline = self._keep(context, record, run)
+        return self.shown(run), deadline
+
+    def shown(self, run: Run) -> Run:
+        """A run that was just started, once it shows that; what is read here decides nothing about the start."""
+        return run
 
     def _keep(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
         """Record the run that a start has created."""
@@ -184,10 +194,16 @@ class StartOperator(RunOperator):
         # One that is run again has begun long before.
         deadline = max(record.deadline, started_at + self.timeout)
         record = replace(record, deadline=deadline).of_run(run.ref)
-        self._save_record(context, record)
+        self.save_record(context, record)
         return run, record.deadline
 
-    def _recorded_run(self, context: Context, record: StartRecord, *, is_cleared: bool) -> Run | None:
+    def recorded_run(
+        self, context: Context, record: StartRecord, *, is_cleared: bool, is_here: bool = True
+    ) -> Run | None:
+        """The run of a record as it is now; None if there is none (any more).
+
+        :param is_here: what is asked has told of the run before, so that a failed read is no reason to give it up.
+        """
         if not record.run_id:
             try:
                 return self.look_for_started(record)
@@ -197,16 +213,24 @@ class StartOperator(RunOperator):
                 self.log.warning("The task was cleared, so another run is started in spite of this: %s", doubt)
                 return None
         self.current = record.ref
-        give_up = self.clock.time() + MISSING_GRACE
+        watch, pace = RunWatch(WatchRules(inf), self.log, Memory(has_read=True)), Pace()
         while True:
             try:
                 return self.read(record.ref)
-            except NotFoundError:
-                if self.clock.time() >= give_up:
+            except MLWorkflowsError as error:
+                if not is_here and (is_refusal(error) or isinstance(error, BadRequestError)):
+                    raise
+                verdict = watch.see_error(error, self.clock.time())
+                if verdict is Verdict.GONE:
                     self.current = None
                     return None
-                self.clock.sleep(LOOKUP_INTERVAL, self.bell)
-                self._give_way(context, "found its run")
+                if verdict is not None:
+                    raise
+                if is_refusal(error):
+                    del self.hook  # the next one reads the connection again
+                usual = LOOKUP_INTERVAL if isinstance(error, NotFoundError) else self.poll_interval
+                self.clock.sleep(pace.after([error], usual), self.bell)
+                self.give_way(context, "found its run")
 
     def look_for_started(self, record: StartRecord) -> Run | None:
         """Look for a run by its marker until it would surely be visible.
@@ -230,135 +254,11 @@ class StartOperator(RunOperator):
         # Counted from now, because the call itself may have taken long; after a while one look is enough.
         return now + LOOKUP_SECONDS if now - record.intent_at < FORGET_SECONDS else now
 
-    def _after_clear(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
-        if run is None or self.on_clear != "repair":
-            return self._replace(context, record, run)
-        run = self.handler.after_kill(run)
-        self._give_way(context, "taken up its run")
-        if run.state is RunState.SUCCEEDED:
-            return self._replace(context, record, run)
-        if not run.state.is_terminal:
-            return self._adopt(context, record, run)
-        self.log.info("The task was cleared; repairing its run %s.", run.ref)
-        return self._repair(context, record, run)
-
-    def _after_retry(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
-        if run is None:
-            return self._after_loss(context, record)
-        # Another task was cleared since, or this one while it ran: then its worker has told the run to stop.
-        perhaps_cleared = record.clear_number != context["dag_run"].clear_number
-        if perhaps_cleared or run.state is RunState.STOPPING:
-            run = self.handler.after_kill(run)
-            self._give_way(context, "taken up its run")
-        if run.state in (RunState.STOPPING, RunState.STOPPED):
-            if perhaps_cleared:
-                return self._replace(context, record, run)
-            return self._choose(self.on_stopped, context, record, run)
-        if run.state in (RunState.FAILED, RunState.SKIPPED):
-            return self._choose(self.on_retry, context, record, run)
-        return self._adopt(context, record, run)
-
-    def _after_loss(self, context: Context, record: StartRecord) -> tuple[Run, float]:
-        if record.run_id and self.on_unrepairable == "fail":
-            raise RunNotFoundError(
-                f"Run {record.ref} of an earlier attempt does not exist any more. Set on_unrepairable='restart' or "
-                "clear the task to start another.",
-                ref=record.ref,
-            )
-        return self._start(context)
-
-    def _choose(self, choice: str, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
-        match choice:
-            case "repair":
-                return self._repair(context, record, run)
-            case "restart":
-                self.log.info("Run %s has ended (%s); starting another.", run.ref, run.status)
-                return self._replace(context, record, run)
-            case _:
-                return run, record.deadline
-
-    def _adopt(self, context: Context, record: StartRecord, run: Run) -> tuple[Run, float]:
-        self.log.info("Reattached to run %s of an earlier attempt; it is %s.", run.ref, run.status)
-        record = record.of_attempt(self, context).of_run(run.ref)
-        self._save_record(context, record)
-        return run, record.deadline
-
-    def _repair(self, context: Context, record: StartRecord, before: Run) -> tuple[Run, float]:
-        self._give_way(context, "repaired its run")
-        # Written first: were it lost afterwards, the repaired run would be held to its old deadline.
-        record = replace(record.of_attempt(self, context).of_run(before.ref), deadline=self.clock.time() + self.timeout)
-        self._save_record(context, record)
-        try:
-            self.repair_run(before)
-        except MLWorkflowsError as error:
-            self.log.warning(
-                "Run %s: the repair was not confirmed; looking whether it took effect. %s", before.ref, error
-            )
-            run = self.handler.settled(before, before.failed_steps)
-            if self.unsettled:
-                return self._unrepaired(context, record, run, error)
-        else:
-            run = self.handler.settled(before, before.failed_steps)
-        self.log.info("Run %s of an earlier attempt (%s) is being repaired and watched on.", run.ref, before.status)
-        return run, record.deadline
-
-    def _unrepaired(
-        self, context: Context, record: StartRecord, run: Run, error: MLWorkflowsError
-    ) -> tuple[Run, float]:
-        """Only a plain refusal means that a run cannot be repaired; anything else may pass."""
-        if self.on_unrepairable == "restart" and isinstance(error, BadRequestError | NotFoundError):
-            self._give_way(context, "started another run")
-            self.log.warning("Run %s cannot be repaired; starting another.", run.ref)
-            return self._replace(context, record, run)
-        raise error
-
-    def _replace(self, context: Context, record: StartRecord, run: Run | None) -> tuple[Run, float]:
-        """Start another run. The old one is stopped first if it still goes on, or is kept by the service."""
-        if run is not None:
-            self._give_up(context, record, run)
-        return self._start(context)
-
-    def _give_up(self, context: Context, record: StartRecord, run: Run) -> None:
-        # Written first: a later attempt must neither take up a run that was told to make way, nor ask why it has
-        # stopped or where it is.
-        self._save_record(context, replace(record, is_given_up=True).of_run(run.ref))
-        if self.is_in_the_way(run):
-            self.log.info("Stopping the earlier run %s before starting another.", run.ref)
-            self.handler.stop_before_start(run.ref)
-            self._give_way(context, "started another run")
-        self._intent = None
-
-    def _run_elsewhere(self, context: Context, record: StartRecord, *, is_cleared: bool) -> tuple[Run | None, bool]:
-        """The run of a record from another place, and whether it has made way there, being out of reach from here."""
-        former = FormerPlace(self, record.place)
-        self.log.warning("The task's run was started with %s; looking for it there.", former)
-        run: Run | None = None
-        trouble: MLWorkflowsError | None = None
-        try:
-            with former.visited(), self._ended_in_order(context):
-                run = self._recorded_run(context, record, is_cleared=is_cleared)
-                if run is not None and not former.is_seen_from_here(run.ref):
-                    self._give_up(context, record, run)
-                    self.current = None
-                    return run, True
-        except (AuthenticationError, ConfigurationError, PermissionDeniedError) as error:
-            if run is not None:
-                raise
-            trouble = error
-        if run is None and record.run_id:
-            with suppress(BadRequestError, PermissionDeniedError):  # what is asked of a place that never had it
-                run = self._recorded_run(context, record, is_cleared=is_cleared)
-        if run is None and trouble is not None:
-            if not is_cleared:
-                raise trouble
-            self.log.warning("Whether a run started with %s still goes on cannot be told. %s", former, trouble)
-        return run, False
-
     def is_in_the_way(self, run: Run) -> bool:
         """Whether an earlier run must be stopped before another is started."""
         return not run.is_over
 
-    def _give_way(self, context: Context, what: str) -> None:
+    def give_way(self, context: Context, what: str) -> None:
         """End if the task is told to, and see to the run that it may have."""
         if self.bell.rung:
             story = f"The task was told to end before it had {what}."
@@ -375,11 +275,22 @@ class StartOperator(RunOperator):
         """Whether a later attempt finds the run."""
         return self.durable
 
+    def note_end(self, context: Context, error: MLWorkflowsError) -> None:
+        """Note in the record if this attempt ends because of its run, and not because somebody has ended it."""
+        if not isinstance(error, RunError) or isinstance(error, RunInterruptedError):
+            return
+        try:
+            record = self._load_record(context)
+            if record is not None and self.current is not None and record.run_id == self.current.run_id:
+                self.save_record(context, replace(record, has_ended=True))
+        except Exception as failure:  # such as for a task that has been cleared: the record is no longer its own
+            self.log.info("That the attempt has ended was not kept. %s", failure)
+
     def stop_current(self, why: str) -> None:
         """Stop the run; one that only an intent is known of is looked for first."""
-        if self.current is None and self._intent is not None:
+        if self.current is None and self.intent is not None:
             try:
-                found = self.look_for_started(self._intent)
+                found = self.look_for_started(self.intent)
             except MLWorkflowsError as error:
                 self.log.error("%s, and whether a run was started is not known: %s", why, error)
             else:
@@ -389,12 +300,13 @@ class StartOperator(RunOperator):
     def _load_record(self, context: Context) -> StartRecord | None:
         return StartRecord.load(context) if self.durable else None
 
-    def _save_record(self, context: Context, record: StartRecord) -> None:
+    def save_record(self, context: Context, record: StartRecord) -> None:
+        """Keep a record for later attempts."""
         if self.durable:
             record.save(context)
 
     def _forget_record(self, context: Context) -> None:
         """Nothing was started for sure: then no later attempt needs to look for it."""
-        self._intent = None
+        self.intent = None
         if self.durable:
             context["task_state_store"].delete(RECORD_KEY)

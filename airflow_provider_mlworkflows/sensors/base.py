@@ -34,6 +34,7 @@ from airflow_provider_mlworkflows.watching import (
     WatchEvent,
     WatchRules,
     is_refusal,
+    untold_step,
 )
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class RunSensor(BaseSensorOperator):
             poll_interval=self.poke_interval,
             cancel_on_kill=False,
             memory=memory,
+            try_number=context["ti"].try_number,
             **watch.rules.payload(),
         )
         left = max(0.0, watch.rules.deadline - self.clock.time())
@@ -133,6 +135,8 @@ class RunSensor(BaseSensorOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
         """Take up the task again after the trigger's event; returns the run's id."""
         news = WatchEvent.parse(event)
+        if news.is_of_another_attempt(context["ti"].try_number):
+            return str(self.execute(context))
         stored = TaskKey.of(context["ti"]).xcom(MEMORY_KEY)
         self._memory = Memory.load(stored)
         try:
@@ -159,7 +163,7 @@ class RunSensor(BaseSensorOperator):
             raise lost
         watch = self._watch(context, news.deadline)
         try:
-            run = self.hook.get_run(news.ref)
+            run = self._read(news.ref)
         except MLWorkflowsError as error:
             self._go_on_unread(context, news, watch, error)
         current = watch.see(run, self.clock.time())
@@ -202,7 +206,7 @@ class RunSensor(BaseSensorOperator):
             return PokeReturnValue(False)
         before = watch.memory.dump()
         try:
-            run = self.hook.get_run(self.ref)
+            run = self._read(self.ref)
         except MLWorkflowsError as error:
             verdict = watch.see_error(error, self.clock.time())
             if is_refusal(error):
@@ -225,6 +229,13 @@ class RunSensor(BaseSensorOperator):
         if unfinished is not None:
             raise unfinished
         return PokeReturnValue(False)
+
+    def _read(self, ref: RunRef) -> Run:
+        run = self.hook.get_run(ref)
+        untold = untold_step(run, self.watched_step)
+        if untold is not None:
+            raise untold
+        return run
 
     def _show(self, context: Context, url: str) -> None:
         """Tell where the run is to be seen, at each poke: Airflow clears the XComs of a task that was rescheduled."""

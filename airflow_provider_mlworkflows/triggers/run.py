@@ -30,6 +30,7 @@ from airflow_provider_mlworkflows.watching import (
     Verdict,
     WatchEvent,
     WatchRules,
+    untold_step,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class RunTrigger(BaseTrigger):
     :param cancel_on_kill: stop the run when a person fails, clears or finishes the task.
     :param durable: whether a later attempt of the task takes up or stops this run itself.
     :param memory: what the worker has seen and logged already, as `Memory` writes it.
+    :param try_number: of the attempt of the task that waits; 0 if it is not known.
     """
 
     service: ClassVar[Service]
@@ -84,6 +86,7 @@ class RunTrigger(BaseTrigger):
         cancel_on_kill: bool = True,
         durable: bool = True,
         memory: str = "",
+        try_number: int = 0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.workflow_id = workflow_id
@@ -98,6 +101,7 @@ class RunTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.durable = durable
         self.memory = memory
+        self.try_number = try_number
         self._finished = False
 
     @property
@@ -127,6 +131,7 @@ class RunTrigger(BaseTrigger):
             "cancel_on_kill": self.cancel_on_kill,
             "durable": self.durable,
             "memory": self.memory,
+            "try_number": self.try_number,
         }
         return f"{type(self).__module__}.{type(self).__qualname__}", {**self.service.scope_of(self), **watch}
 
@@ -146,6 +151,8 @@ class RunTrigger(BaseTrigger):
             while verdict is None:
                 reading = await watcher.reading()
                 if isinstance(reading, Run):
+                    reading = untold_step(reading, self.step_name) or reading
+                if isinstance(reading, Run):
                     verdict = self._judged(reading, watch)
                     await self._stream_log(hub, reading, watch)
                 else:
@@ -154,7 +161,8 @@ class RunTrigger(BaseTrigger):
         # From here on a cancellation finds nothing to stop: the worker has the run.
         self._finished = True
         message = _shortened(str(watch.last_error or ""))
-        yield TriggerEvent(WatchEvent(self.ref, verdict, self.deadline, message, self.step_name).payload())
+        event = WatchEvent(self.ref, verdict, self.deadline, message, self.step_name, self.try_number)
+        yield TriggerEvent(event.payload())
 
     def _judged(self, run: Run, watch: RunWatch) -> Verdict | None:
         """What a read means; the worker, which reads the run anew, raises what cannot be judged."""

@@ -23,6 +23,7 @@ from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
     BadRequestError,
     InvalidInputError,
+    MLWorkflowsError,
     NotFoundError,
     PermissionDeniedError,
     ServerError,
@@ -143,8 +144,6 @@ class TestGetRun:
         [
             refused("NoPermission", 403),
             refused("200300002", 404),
-            refused("InternalError", 500),
-            refused("ServiceUnavailable", 503),
             {"Outputs": "none"},
             {"Outputs": [{"Name": ["m"]}]},
             {"Other": 1},
@@ -153,8 +152,29 @@ class TestGetRun:
     def test_is_what_it_is_without_outputs_that_cannot_be_read(self, answer: Any) -> None:
         with captured() as log:
             run = self.over(answer).hook.get_run(REF)
-        assert (run.state, run.outputs) == (RunState.SUCCEEDED, {})
+        assert (run.state, run.outputs, run.unread) == (RunState.SUCCEEDED, {}, None)
         assert f"The outputs of run {RUN} cannot be read. " in log.unmasked
+
+    @pytest.mark.parametrize("answer", [refused("InternalError", 500), refused("ServiceUnavailable", 503)])
+    def test_tells_of_outputs_that_cannot_be_read_just_now(self, answer: Any) -> None:
+        run = self.over(answer).hook.get_run(REF)
+        assert (run.state, run.outputs, run.has_steps) == (RunState.SUCCEEDED, {}, True)
+        assert isinstance(run.unread, ServerError)
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [
+            (refused("200400004", 404), NotFoundError),
+            (refused("InternalError", 500), ServerError),
+            (refused("InvalidParameter", 400), BadRequestError),
+            ({"Spec": 1}, UnexpectedReplyError),
+        ],
+    )
+    def test_is_what_it_is_without_nodes_that_cannot_be_read(self, answer: Any, kind: type[MLWorkflowsError]) -> None:
+        answers = {"GetPipelineRun": shown("Succeeded"), "GetPipelineRunNode": answer}
+        run = Bench({**answers, "ListPipelineRunNodeOutputs": {"Outputs": []}}).hook.get_run(REF)
+        assert (run.state, run.steps, run.has_steps) == (RunState.SUCCEEDED, (), False)
+        assert isinstance(run.unread, kind)
 
     @pytest.mark.parametrize(
         ("answer", "kind"),

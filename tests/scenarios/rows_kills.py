@@ -260,8 +260,8 @@ def trigger_moved_to_another_triggerer(stage: Stage) -> None:
     assert stage.counts == Counts(starts=1)
 
 
-@operator_row("stop", differs=("error", "xcoms"))
-def marked_failed_during_the_start_call(stage: Stage) -> None:
+@operator_row(differs=("error", "xcoms"))
+def marked_failed_before_the_start_call(stage: Stage) -> None:
     stage.plan(*chain(("train", endless())))
 
     def mark(call: ApiCall) -> None:
@@ -270,12 +270,36 @@ def marked_failed_during_the_start_call(stage: Stage) -> None:
     stage.airflow.on_call("PUT", "/store/ti/", mark)
     stage.attempt(stage.starter(retries=1))
     assert stage.airflow.state == "failed"
+    assert stage.counts == Counts()
+
+
+@operator_row(differs=("error", "xcoms"))
+def marked_failed_while_the_start_is_throttled(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+    stage.service.fault("start", status=429)
+    stage.at(0.001, lambda: stage.mark("failed"))
+    stage.attempt(stage.starter(retries=1))
+    assert stage.airflow.state == "failed"
+    assert stage.counts == Counts()
+
+
+@operator_row("stop", differs=("error", "xcoms"))
+def marked_failed_as_the_start_is_answered(stage: Stage) -> None:
+    stage.plan(*chain(("train", endless())))
+
+    def mark(call: ApiCall) -> None:
+        stage.airflow.mark("failed")
+
+    stage.airflow.on_call("PUT", "/store/ti/", lambda call: None)
+    stage.airflow.on_call("PUT", "/store/ti/", mark)
+    stage.attempt(stage.starter(retries=1))
+    assert stage.airflow.state == "failed"
     assert stage.deferrals == 0
     assert stage.counts == Counts(starts=1, stops=1)
 
 
 @operator_row()
-def redeployed_during_the_start_call(stage: Stage) -> None:
+def redeployed_before_the_start_call(stage: Stage) -> None:
     stage.plan(*chain(("train", completes(600))))
 
     def shut_down(call: ApiCall) -> None:

@@ -279,7 +279,7 @@ def test_a_task_marked_while_the_stop_at_its_deadline_fails_stops_its_run(
     assert stage.counts == Counts(starts=1, stops=1)
 
 
-def test_a_run_that_ends_by_itself_at_its_deadline_was_not_told_to_stop(
+def test_a_run_that_ends_by_itself_at_its_deadline_has_ended_in_time(
     set_stage: SetStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = set_stage()
@@ -291,7 +291,7 @@ def test_a_run_that_ends_by_itself_at_its_deadline_was_not_told_to_stop(
         return stop(handler, ref, why)
 
     monkeypatch.setattr(RunHandler, "stop_patiently", too_late)
-    assert "It was over by then" in str(stage.attempt(stage.starter(timeout=600)).error)
+    assert stage.attempt(stage.starter(timeout=600)).state == "success"
     assert stage.counts == Counts(starts=1)
 
 

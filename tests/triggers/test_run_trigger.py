@@ -113,6 +113,7 @@ class TestSerialization:
             "cancel_on_kill",
             "durable",
             "memory",
+            "try_number",
             "huawei_conn_id",
             "region",
             "project_id",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_mlworkflows.clouds.alibaba.paiflow_models import Node, NodeOutput, PipelineRun, RunGlance
+    from airflow_provider_mlworkflows.exceptions import MLWorkflowsError
 
 INITIAL_STATUS = "Initialized"
 """Of a run that was created and not started yet."""
@@ -84,6 +85,7 @@ def run_of(
     url: str = "",
     now: float,
     outputs: Mapping[str, object] | None = None,
+    unread: MLWorkflowsError | None = None,
 ) -> Run:
     """A run in the words of every service.
 
@@ -93,6 +95,7 @@ def run_of(
     :param url: its page in the console, if the service does not name it.
     :param now: seconds since the epoch.
     :param outputs: what it has put out.
+    :param unread: what has kept its nodes or outputs from being read.
     """
     waited = None if run.gmt_create_time is None else now - run.gmt_create_time.timestamp()
     state = run_state(run.status, waited=waited)
@@ -113,6 +116,7 @@ def run_of(
         outputs=outputs or {},
         has_steps=nodes is not None,
         held=is_suspended(run.status),
+        unread=unread,
     )
 
 
