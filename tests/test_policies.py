@@ -36,6 +36,7 @@ from airflow_provider_mlworkflows.exceptions import (
     TransportError,
     UnexpectedReplyError,
     UnknownStatusError,
+    UnusableEventError,
 )
 from airflow_provider_mlworkflows.operators.modelarts import ModelArtsStartWorkflowOperator
 from airflow_provider_mlworkflows.policies import LONGEST_DELAY, MLWorkflowsRetryPolicy
@@ -74,6 +75,7 @@ DECISIONS: list[tuple[BaseException, RetryAction, float | None]] = [
     (RunNotFoundError("deleted"), RetryAction.DEFAULT, None),
     (RunError("anything"), RetryAction.DEFAULT, None),
     (ApiError("anything"), RetryAction.DEFAULT, None),
+    (UnusableEventError("of another version"), RetryAction.DEFAULT, None),
     (MLWorkflowsError("anything"), RetryAction.DEFAULT, None),
     (ValueError("not ours"), RetryAction.DEFAULT, None),
 ]
