@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,13 +39,8 @@ CHUNK_SIZE_SETTING = ("mlworkflows", "paiflow_chunk_size")
 
 SERVER_ERRORS = 500
 """The first HTTP status of errors that are the service's own."""
-ABOUT_THE_QUESTION = frozenset({400, 413, 414, 431})
+QUESTIONABLE = frozenset({400, 413, 414, 431})
 """HTTP statuses by which a gateway says, on a page of its own, that it does not like the question or its size."""
-
-SEARCHED_FAILURE = 2
-"""Which failing read in a row is searched for a run at fault: the first may be a moment's, later ones an outage's."""
-FAILURES_PER_HALVING = 6
-"""How many requests of such a search may fail, for each time that the chunk can be halved."""
 
 Reading = Run | MLWorkflowsError
 
@@ -75,7 +69,6 @@ class _Search:
         parts: still to be asked for.
         told: the readings of parts that were answered.
         refusals: of parts that were not.
-        doubted: runs that are searched because the service fails when they are asked for.
         largest: how many runs the largest answered part holds.
     """
 
@@ -83,10 +76,8 @@ class _Search:
         self.parts = [chunk]
         self.told: dict[RunRef, Reading] = {}
         self.refusals: list[_Refusal] = []
-        self.doubted: set[RunRef] = set()
         self.largest = 0
         self._has_tried_the_end = False
-        self._failures_left = FAILURES_PER_HALVING * len(chunk).bit_length()
 
     def answered(self, part: Sequence[RunRef], readings: Mapping[RunRef, Reading]) -> None:
         """Note an answer."""
@@ -95,32 +86,12 @@ class _Search:
 
     def refused(self, part: Sequence[RunRef], error: MLWorkflowsError) -> None:
         """Note a refusal, and what to ask for next."""
-        # If the service fails for anything, this is seen soonest at the ends.
-        is_first_failure = _is_failure(error) and not any(_is_failure(each.error) for each in self.refusals)
         self.refusals.append(_Refusal(part, error))
+        half = (len(part) + 1) // 2
         if len(part) > 1:
-            begin, rest = (part[:1], part[1:]) if is_first_failure else (part[:0], part)
-            half = (len(rest) + 1) // 2
-            self.parts[:0] = [each for each in (begin, rest[:half], rest[half:]) if each]
+            self.parts[:0] = part[:half], part[half:]
         elif not self.told and self.parts:
             self._try_the_end()
-        if _is_failure(error):
-            self._failures_left -= 1
-            if self._failures_left <= 0:
-                self.parts = [each for each in self.parts if not self.doubted.issuperset(each)]
-
-    def given_up(self) -> dict[RunRef, Reading]:
-        """The errors of runs that were asked for while the service failed, and are not known to be why."""
-        last = {ref: refusal for refusal in self.refusals for ref in refusal.part}  # smaller parts come later
-        return {
-            ref: refusal.error
-            for ref, refusal in last.items()
-            if _is_failure(refusal.error) and ref not in self.told and not self.is_at_fault(refusal)
-        }
-
-    def is_at_fault(self, refusal: _Refusal) -> bool:
-        """Whether the service failed for what a single run is: it has answered others."""
-        return _is_failure(refusal.error) and len(refusal.part) == 1 and bool(self.told)
 
     def _try_the_end(self) -> None:
         """A first run that is refused may be at fault; if the last one is too, whatever is asked for may be refused."""
@@ -156,7 +127,6 @@ class BatchReader:
         self._created: dict[str, float] = {}
         self._going_on: dict[RunRef, Run] = {}
         self._alone: set[str] = set()
-        self._failures: Counter[str] = Counter()
         self._most_answered = 0
         self._told_of_denial = False
 
@@ -173,11 +143,6 @@ class BatchReader:
         last run are refused and nothing is answered, the rest of the chunk is read one by one this time. A chunk that
         may not be read is read one by one, too. What is absent from the answer, or not to be read with others, is read
         by itself (GetPipelineRun).
-
-        If the service fails or gives no readable answer, that is the reading of all runs in the chunk. The second time
-        in a row the chunk is searched as one that is refused, up to a number of failures: a run for which the service
-        fails while it answers for others is read by itself from then on. If it answers for none, it is not searched
-        again before it has been answered.
         """
         readings: dict[RunRef, Reading] = {}
         rest: Sequence[RunRef] = [ref for ref in refs if ref.run_id not in self._alone]
@@ -201,52 +166,26 @@ class BatchReader:
             except PermissionDeniedError as error:
                 failed |= yield from self._without_permission(part, error)
             except MLWorkflowsError as error:
-                if _is_about_what_was_asked(error) or (_is_failure(error) and self._is_searched(part, search)):
+                if _is_about_what_was_asked(error):
                     search.refused(part, error)
                 else:
                     failed |= dict.fromkeys(part, error)
-        given_up = search.given_up()
-        self._learn_what_failed(search, given_up)
-        readings = given_up | failed | search.told
+        readings = failed | search.told
         readings |= yield from self._one_by_one([ref for ref in chunk if ref not in readings])
         self._most_answered = max(self._most_answered, search.largest)
         if search.refusals:
-            self._learn_who_is_alone(search, readings)
+            self._learn_who_is_alone(search.refusals, readings)
             yield from self._learn_size(search)
-        if search.refusals and not search.told and not given_up:
+        if search.refusals and not search.told:
             self._tell_that_none_is_read_together(search.refusals[-1].error)
         return readings
 
-    def _is_searched(self, part: Sequence[RunRef], search: _Search) -> bool:
-        """Note that the service failed for a part; whether to search it for a run at fault."""
-        if search.doubted.issuperset(part):
-            return True
-        run_ids = {ref.run_id for ref in part}
-        self._failures.update(run_ids)
-        # Some may have come from another chunk meanwhile, as runs that end make all later ones move up.
-        if 2 * sum(self._failures[run_id] == SEARCHED_FAILURE for run_id in run_ids) < len(run_ids):
-            return False
-        search.doubted.update(part)
-        return True
-
-    def _learn_what_failed(self, search: _Search, given_up: Mapping[RunRef, Reading]) -> None:
-        """Begin to count anew, where something was answered."""
-        if search.told and self._failures:
-            for ref in search.told:
-                self._failures.pop(ref.run_id, None)
-            for ref in given_up:  # the search was too long: it goes on when they fail the next time
-                self._failures[ref.run_id] = SEARCHED_FAILURE - 1
-
-    def _learn_who_is_alone(self, search: _Search, readings: Mapping[RunRef, Reading]) -> None:
-        """Remember the runs that are refused where others are asked for, and answered by themselves.
-
-        Or that the service fails for: if it cannot read them by themselves either, at least the others can be read.
-        """
-        for refusal in search.refusals:
-            ref, *others = refusal.part
-            if not others and (isinstance(readings[ref], Run) or search.is_at_fault(refusal)):
-                told = "Run %s is read by itself from now on; it cannot be read with others. %s"
-                log.info(told, ref.run_id, refusal.error)
+    def _learn_who_is_alone(self, refusals: Sequence[_Refusal], readings: Mapping[RunRef, Reading]) -> None:
+        """Remember the runs that are refused where others are asked for, and answered by themselves."""
+        for refusal in refusals:
+            (ref, *others), error = refusal.part, refusal.error
+            if not others and isinstance(readings[ref], Run):
+                log.info("Run %s is read by itself from now on; it was refused otherwise. %s", ref.run_id, error)
                 self._alone.add(ref.run_id)
 
     def _learn_size(self, search: _Search) -> Steps[None]:
@@ -257,7 +196,7 @@ class BatchReader:
         try:
             yield from self._statuses(too_large.part)  # it may have been refused for a moment only
         except MLWorkflowsError as error:
-            if _is_about_what_was_asked(error) or (_is_failure(error) and _is_failure(too_large.error)):
+            if _is_about_what_was_asked(error):
                 told = "%d runs in one read are too many; asking for %d. %s"
                 log.warning(told, self.chunk_size, self._most_answered, error)
                 self.chunk_size = self._most_answered
@@ -333,13 +272,8 @@ def _is_about_what_was_asked(error: MLWorkflowsError) -> bool:
     if isinstance(error, ServerError):
         return error.status < SERVER_ERRORS  # a time-out may well be for the size of the question
     if isinstance(error, UnexpectedReplyError):
-        return bool(error.code) or error.status in ABOUT_THE_QUESTION
+        return bool(error.code) or error.status in QUESTIONABLE
     return isinstance(error, BadRequestError | NotFoundError)
-
-
-def _is_failure(error: MLWorkflowsError) -> bool:
-    """Whether the service did answer, but with an error of its own or in no readable way."""
-    return isinstance(error, ServerError | UnexpectedReplyError) and not _is_about_what_was_asked(error)
 
 
 def _is_unchanged(known: Run, glance: RunGlance) -> bool:
