@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING
 
 from airflow.sdk import conf
@@ -39,8 +41,13 @@ CHUNK_SIZE_SETTING = ("mlworkflows", "paiflow_chunk_size")
 
 SERVER_ERRORS = 500
 """The first HTTP status of errors that are the service's own."""
-QUESTIONABLE = frozenset({400, 413, 414, 431})
-"""HTTP statuses by which a gateway says, on a page of its own, that it does not like the question or its size."""
+ABOUT_THE_SIZE = frozenset({413, 414, 431})
+"""HTTP statuses by which a gateway says, on a page of its own, that a question is too large."""
+PIECES = 4
+"""Into how many parts a chunk is divided for which the service fails. A run at fault is alone after four failed reads,
+which a task takes in stride."""
+MOST_PARTS = 16
+"""Parts that a chunk is asked for in at most, however many of them fail."""
 
 Reading = Run | MLWorkflowsError
 
@@ -127,6 +134,8 @@ class BatchReader:
         self._created: dict[str, float] = {}
         self._going_on: dict[RunRef, Run] = {}
         self._alone: set[str] = set()
+        self._part_of: dict[str, int] = {}
+        self._part_numbers = count(1)
         self._most_answered = 0
         self._told_of_denial = False
 
@@ -143,17 +152,49 @@ class BatchReader:
         last run are refused and nothing is answered, the rest of the chunk is read one by one this time. A chunk that
         may not be read is read one by one, too. What is absent from the answer, or not to be read with others, is read
         by itself (GetPipelineRun).
+
+        If the service fails, or gives no readable answer, that is the reading of all runs that it was asked for. They
+        are asked for in smaller parts next time, unless it fails for all parts, until they are answered.
         """
-        readings: dict[RunRef, Reading] = {}
-        rest: Sequence[RunRef] = [ref for ref in refs if ref.run_id not in self._alone]
-        while rest:
-            chunk, rest = rest[: self.chunk_size], rest[self.chunk_size :]
-            readings |= yield from self._together(chunk)
+        parts = self._parts([ref for ref in refs if ref.run_id not in self._alone])
+        answers: list[dict[RunRef, Reading]] = []
+        hopeless: Reading | None = None
+        while parts and hopeless is None:
+            part = parts.pop(0)
+            chunk, rest = part[: self.chunk_size], part[self.chunk_size :]
+            if rest:
+                parts.insert(0, rest)
+            answers.append((yield from self._together(chunk)))
+            hopeless = next((each for each in answers[-1].values() if _is_hopeless(each)), None)
+        self._divide(answers)
+        readings = {ref: reading for answer in answers for ref, reading in answer.items()}
         unread = [ref for ref in refs if ref not in readings]
-        refusal = next((reading for reading in readings.values() if isinstance(reading, AuthenticationError)), None)
-        if refusal is not None:
-            return readings | dict.fromkeys(unread, refusal)
+        if hopeless is not None:
+            return readings | dict.fromkeys(unread, hopeless)
         return readings | (yield from self._one_by_one(unread))
+
+    def _parts(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        together: dict[int, list[RunRef]] = {}
+        for ref in refs:
+            together.setdefault(self._part_of.get(ref.run_id, 0), []).append(ref)
+        return list(together.values())
+
+    def _divide(self, answers: Sequence[Mapping[RunRef, Reading]]) -> None:
+        """Ask for less at once next time where the service has failed, and as usual where it has answered.
+
+        If it fails for everything, that is not for what it is asked.
+        """
+        failed = [answer for answer in answers if all(map(_is_failure, answer.values()))]
+        for answer in answers:
+            if answer not in failed:
+                for ref in answer:
+                    self._part_of.pop(ref.run_id, None)
+        if len(failed) == len(answers) > 1 or len(answers) + PIECES * len(failed) > MOST_PARTS:
+            return
+        for part in map(list, failed):
+            for start in range(PIECES):
+                number = next(self._part_numbers)
+                self._part_of |= {ref.run_id: number for ref in part[start::PIECES]}
 
     def _together(self, chunk: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """Readings of a chunk, in as large parts as are answered."""
@@ -166,6 +207,8 @@ class BatchReader:
             except PermissionDeniedError as error:
                 failed |= yield from self._without_permission(part, error)
             except MLWorkflowsError as error:
+                if _is_hopeless(error):  # once is enough, also for the other parts
+                    return dict.fromkeys(chunk, error) | failed | search.told
                 if _is_about_what_was_asked(error):
                     search.refused(part, error)
                 else:
@@ -248,10 +291,10 @@ class BatchReader:
     def _one_by_one(self, refs: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """Readings of refs (GetPipelineRun); who is refused or throttled once is not asked on behalf of the others."""
         readings: dict[RunRef, Reading] = {}
-        hopeless: MLWorkflowsError | None = None
+        hopeless: Reading | None = None
         for ref in refs:
             reading = readings[ref] = hopeless or (yield from self._brief(ref))
-            if isinstance(reading, AuthenticationError | ThrottledError):
+            if _is_hopeless(reading):
                 hopeless = reading
         return readings
 
@@ -267,12 +310,27 @@ class BatchReader:
         return run_of(run, None, ref=ref, url=self._url_of(ref.run_id, run.workspace_id), now=now)
 
 
+def _is_hopeless(reading: Reading) -> bool:
+    """Whether nothing else would be answered now: refused credentials, throttling, or the page of a proxy."""
+    if isinstance(reading, UnexpectedReplyError):
+        is_refusal = HTTPStatus.BAD_REQUEST <= reading.status < SERVER_ERRORS
+        return is_refusal and not reading.code and reading.status not in ABOUT_THE_SIZE
+    return isinstance(reading, AuthenticationError | ThrottledError)
+
+
+def _is_failure(reading: Reading) -> bool:
+    """Whether the service did answer, but with an error of its own or in no readable way."""
+    if isinstance(reading, ServerError | UnexpectedReplyError):
+        return not (_is_about_what_was_asked(reading) or _is_hopeless(reading))
+    return False
+
+
 def _is_about_what_was_asked(error: MLWorkflowsError) -> bool:
     """Whether another question may be answered. In which words too many runs are refused, nobody knows."""
     if isinstance(error, ServerError):
         return error.status < SERVER_ERRORS  # a time-out may well be for the size of the question
     if isinstance(error, UnexpectedReplyError):
-        return bool(error.code) or error.status in QUESTIONABLE
+        return bool(error.code) or error.status in ABOUT_THE_SIZE
     return isinstance(error, BadRequestError | NotFoundError)
 
 

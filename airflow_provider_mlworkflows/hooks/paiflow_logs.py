@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOG_LINES = 50
+MOST_FAILURES = 3
+"""Nodes whose log cannot be read until the others are not asked for, this time: each may take as long as a time-out."""
 UNTOLD = (BadRequestError, NotFoundError, PermissionDeniedError, ServerError, UnexpectedReplyError)
 """What comes of asking for something that the service will not or cannot tell. Others may be told all the same."""
 
@@ -68,6 +70,7 @@ class LogReader:
         known = dict(cursor)
         lines: list[tuple[str, str]] = []
         missed: MLWorkflowsError | None = None
+        failures = 0
         for step, node_id in _begun_nodes(run):
             offset = known.get(node_id, 0)
             is_newest = node_id == step.id
@@ -80,8 +83,8 @@ class LogReader:
             if fresh or error is None:
                 known[node_id] = offset + len(fresh)
             if error is not None:
-                missed = error
-                if not isinstance(error, UNTOLD):
+                missed, failures = error, failures + 1
+                if not isinstance(error, UNTOLD) or failures == MOST_FAILURES:
                     break  # the other nodes would fare no better
             elif not fresh and (step.state.is_terminal or not is_newest):
                 self._read.add(end)

@@ -6,7 +6,7 @@ import asyncio
 from contextvars import Context
 from typing import TYPE_CHECKING
 
-from airflow_provider_mlworkflows.exceptions import MLWorkflowsError, ThrottledError
+from airflow_provider_mlworkflows.exceptions import AuthenticationError, MLWorkflowsError, ThrottledError
 from airflow_provider_mlworkflows.runs import NewLog
 from airflow_provider_mlworkflows.watching import SLOWEST_POLL, Pace
 
@@ -44,7 +44,7 @@ class LogReads:
         self._clock = clock
         self._turns = asyncio.Semaphore(LOGS_IN_FLIGHT)
         self._pace = Pace()
-        self._throttled: ThrottledError | None = None
+        self._obstacle: MLWorkflowsError | None = None
         self._quiet_until = 0.0
         self._under_way: set[asyncio.Task[NewLog]] = set()
 
@@ -55,25 +55,42 @@ class LogReads:
 
         :param hook: gives the one to ask through when it is time to.
         """
-        gone = asyncio.Event()
-        reading = asyncio.get_running_loop().create_task(self._read(run, cursor, hook, gone), context=Context())
+        turn, gone = asyncio.Event(), asyncio.Event()
+        reading = asyncio.get_running_loop().create_task(self._read(run, cursor, hook, turn, gone), context=Context())
         self._under_way.add(reading)
         reading.add_done_callback(self._under_way.discard)
         try:
+            if not await self._comes_in_time(turn):
+                return NewLog((), cursor)
             return await asyncio.shield(reading)
         finally:
             gone.set()
 
+    async def _comes_in_time(self, turn: asyncio.Event) -> bool:
+        coming = asyncio.ensure_future(turn.wait())
+        waiting = asyncio.ensure_future(self._clock.asleep(LOG_PATIENCE))
+        try:
+            await asyncio.wait({coming, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            coming.cancel()
+            waiting.cancel()
+        return turn.is_set()
+
     async def _read(
-        self, run: Run, cursor: Mapping[str, int], hook: Callable[[], RunHook], gone: asyncio.Event
+        self,
+        run: Run,
+        cursor: Mapping[str, int],
+        hook: Callable[[], RunHook],
+        turn: asyncio.Event,
+        gone: asyncio.Event,
     ) -> NewLog:
-        asked_for_at = self._clock.time()
         async with self._turns, self._gate:
+            turn.set()
             now = self._clock.time()
             # No pause lasts longer, unless the clock has been set back meanwhile.
             self._quiet_until = min(self._quiet_until, now + SLOWEST_POLL)
-            obstacle = self._refusals.standing or (self._throttled if now < self._quiet_until else None)
-            if obstacle is not None or gone.is_set() or now - asked_for_at > LOG_PATIENCE:
+            obstacle = self._refusals.standing or (self._obstacle if now < self._quiet_until else None)
+            if obstacle is not None or gone.is_set():
                 return NewLog((), cursor, obstacle)
             new = await self._asked(run, cursor, hook)
             self._judge(new, now)
@@ -90,12 +107,11 @@ class LogReads:
     def _judge(self, new: NewLog, asked_at: float) -> None:
         """Learn from an answer; what was asked before a pause and is answered in it says nothing new."""
         now = self._clock.time()
-        if new.missed is not None:
-            self._refusals.judge([new.missed], asked_at, now)
         if asked_at < self._quiet_until:
             return
-        if isinstance(new.missed, ThrottledError):
-            self._throttled = new.missed
+        # Refused for a log alone, the credentials may be good for statuses, which are asked for in any case.
+        if isinstance(new.missed, ThrottledError | AuthenticationError):
+            self._obstacle = new.missed
             self._quiet_until = now + self._pace.after([new.missed], THROTTLED_INTERVAL)
         elif new.lines:  # without any, the service may not have been asked at all
             self._pace = Pace()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -32,7 +33,9 @@ from airflow_provider_mlworkflows.exceptions import (
     UnexpectedReplyError,
 )
 from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
+from airflow_provider_mlworkflows.hooks.paiflow_batches import MOST_PARTS, PIECES
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState, Step
+from airflow_provider_mlworkflows.watching import POLL_ERROR_LIMIT
 from tests.clouds.paiflow_support import PIPELINE, RUN, AnsweringNetwork, node
 from tests.clouds.support import NOON, FakeClock, json_reply
 from tests.harness.task_log import captured
@@ -268,7 +271,7 @@ class TestGetRuns:
             refused("X", 413),
             refused("TooManyRuns"),
             refused("InvalidParameter", text="at most 20"),
-            *(page(status) for status in (400, 413, 414, 431)),
+            *(page(status) for status in (413, 414, 431)),
         ],
     )
     def test_a_chunk_that_is_too_large_is_halved_for_good(self, error: WireReply) -> None:
@@ -623,6 +626,81 @@ class TestGetRuns:
             states.append(reading.state)
             bench.clock.now += 20
         assert states == [RunState.ACTIVE, RunState.ACTIVE, RunState.WAITING]
+
+
+UNREADABLE = WireReply(200, {}, b'{"PipelineRuns": [{"PipelineRunId": "flow-17", "Name": "\xff\xfe"}]}')
+
+
+class TestChunksThatFail:
+    """The service answers the batch read with an error of its own, or with something unreadable."""
+
+    @pytest.mark.parametrize("bad", ["flow-0", "flow-17", "flow-99"])
+    @pytest.mark.parametrize("error", [refused("InternalError", 500), page(502), page(200), UNREADABLE])
+    def test_a_run_for_which_the_service_fails_is_asked_for_alone_in_time(self, error: WireReply, bad: str) -> None:
+        service = Statuses(bad=bad, bad_error=error)
+        bench = Bench(service)
+        troubled: Counter[str] = Counter()
+        costs = []
+        for _ in range(8):
+            service.sizes.clear()
+            readings = bench.hook.get_runs(runs(100))
+            troubled.update(ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run))
+            costs.append(len(service.sizes))
+        assert troubled.pop(bad) == 8
+        assert max(troubled.values()) < POLL_ERROR_LIMIT
+        assert costs[0] == 1
+        assert max(costs) <= 1 + PIECES
+        assert sorted(service.sizes) == [1, 99]
+        assert "GetPipelineRun" not in bench.wire.operations()
+
+    @pytest.mark.parametrize("error", [refused("InternalError", 500), page(503), UNREADABLE])
+    def test_an_outage_costs_few_requests_and_leaves_nothing_behind(self, error: WireReply) -> None:
+        service = Statuses(limit=0, size_error=error)
+        bench = Bench(service)
+        costs = []
+        for _ in range(5):
+            service.sizes.clear()
+            readings = bench.hook.get_runs(runs(100))
+            assert {type(reading) for reading in readings.values()} <= {ServerError, UnexpectedReplyError}
+            costs.append(len(service.sizes))
+        assert costs == [1, PIECES, PIECES, PIECES, PIECES]
+        service.limit = 100
+        for _ in range(2):
+            service.sizes.clear()
+            assert {type(reading) for reading in bench.hook.get_runs(runs(100)).values()} == {Run}
+        assert service.sizes == [100]
+        assert "GetPipelineRun" not in bench.wire.operations()
+
+    def test_however_many_fail_the_parts_stay_few(self) -> None:
+        bad = {f"flow-{number}" for number in range(0, 100, 7)}
+        sizes: list[int] = []
+
+        def service(request: WireRequest) -> WireReply:
+            wanted = json.loads(request.content)["PipelineRuns"]
+            sizes.append(len(wanted))
+            if bad & set(wanted):
+                return refused("InternalError", 500)
+            return json_reply({"PipelineRuns": [{"PipelineRunId": run, "Status": "Running"} for run in wanted]})
+
+        bench = Bench(service)
+        for _ in range(8):
+            sizes.clear()
+            bench.hook.get_runs(runs(100))
+            assert len(sizes) <= MOST_PARTS
+
+    @pytest.mark.parametrize(("code", "status"), [("Throttling", 429), ("InvalidAccessKeyId.NotFound", 404)])
+    def test_who_is_turned_away_is_not_asked_for_the_other_parts(self, code: str, status: int) -> None:
+        service = Statuses(bad="flow-17", bad_error=refused("X", 413))
+        bench = Bench(lambda request: service(request) if len(bench.wire.sent) < 4 else refused(code, status))
+        readings = bench.hook.get_runs(runs(100))
+        assert len(bench.wire.sent) == 4
+        assert {type(reading) for reading in readings.values()} <= {Run, ThrottledError, AuthenticationError}
+
+    def test_the_page_of_a_proxy_is_not_asked_for_by_every_run(self) -> None:
+        bench = Bench(lambda request: page(400))
+        readings = bench.hook.get_runs(runs(100))
+        assert {type(reading) for reading in readings.values()} == {UnexpectedReplyError}
+        assert bench.wire.operations() == ["ListPipelineRunsStatus"]
 
 
 class TestActions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -77,7 +78,9 @@ def running(ref: RunRef) -> Run:
 
 
 def asking(hub: RunHub, count: int) -> list[asyncio.Task[NewLog]]:
-    """So many readers of logs."""
+    """So many readers of logs. Unless logs are held back, none of them waits for the time."""
+    library, clock = cast("Library", hub.hook()), cast("ScriptedClock", hub._clock)
+    clock.is_busy = lambda: bool(hub._logs._under_way) and library.open.is_set()
     return [asyncio.create_task(hub.new_log(running(ref), CURSOR)) for ref in runs_of("w", count)]
 
 
@@ -108,7 +111,8 @@ async def test_statuses_are_read_while_logs_hang(library: Library, clock: Script
         await passed(clock, 2 * INTERVAL)
         assert len(listeners.heard) == 20
     assert library.logs_in_flight == LOGS_IN_FLIGHT
-    assert not any(reader.done() for reader in readers)
+    # Who is told of no lines can say what it knows of its run.
+    assert [reader.done() for reader in readers] == [False] * LOGS_IN_FLIGHT + [True] * (200 - LOGS_IN_FLIGHT)
     library.open.set()
     await asyncio.gather(*readers)
 
@@ -208,14 +212,20 @@ class TestRefusedCredentials:
         hub._refusals.judge([running(RunRef("w", "r"))], clock.time(), clock.time())
         assert (await ask_once(hub)).lines == LINES
 
-    async def test_that_a_log_has_met_are_not_tried_on_statuses(self, library: Library, clock: ScriptedClock) -> None:
+    async def test_that_a_log_has_met_are_left_alone_and_still_good_for_statuses(
+        self, library: Library, clock: ScriptedClock
+    ) -> None:
         refusal = AuthenticationError("refused")
         library.answer = lambda: refusal
         hub = library.hub()
         news = await asyncio.gather(*asking(hub, 200))
         assert {new.missed for new in news} == {refusal}
+        assert (await ask_once(hub)).missed is refusal
         assert len(library.asked) <= LOGS_IN_FLIGHT
-        assert hub._refusals.current(clock.time()) is refusal
+        assert hub._refusals.current(clock.time()) is None
+        clock.advance(REFUSED_PAUSES[0])
+        library.answer = lambda: NewLog(LINES, {"step": 4})
+        assert (await ask_once(hub)).lines == LINES
 
     async def test_are_not_meant_where_only_logs_are_forbidden(self, library: Library, clock: ScriptedClock) -> None:
         forbidden = PermissionDeniedError("no logs")
@@ -242,8 +252,11 @@ async def cancelled(readers: Sequence[asyncio.Task[NewLog]]) -> None:
     )
 
 
-async def test_cancelled_readers_leave_the_request_alone_and_make_no_further_ones(library: Library) -> None:
+async def test_cancelled_readers_leave_the_request_alone_and_make_no_further_ones(
+    library: Library, clock: ScriptedClock
+) -> None:
     library.open.clear()
+    clock.held = True
     hub = library.hub()
     readers = asking(hub, 50)
     await turns()
