@@ -292,7 +292,9 @@ class Client:
             try:
                 cell.value = yield from flow()
             except MLWorkflowsError as error:
-                cell.failed(error, self.clock.time())
+                # Given up for want of time only, it may be found out by whoever asks next, such as for a stop.
+                if not self.clock.is_interrupted or isinstance(error, AuthenticationError):
+                    cell.failed(error, self.clock.time())
                 raise
         return cell.value
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_mlworkflows.choices import checked_choice
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError
+from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError, UnexpectedReplyError
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import SETTLE_SECONDS
 from airflow_provider_mlworkflows.operators.starting import LOOKUP_SECONDS, StartOperator
@@ -72,6 +72,8 @@ class RerunOperator(StartOperator):
             run = self.handler.complete(self.hook.get_run(RunRef(record.workflow_id, record.before["run_id"])))
         except NotFoundError:
             return None
+        if run.unread is not None and run.state.is_terminal:
+            raise UnexpectedReplyError(f"Whether run {run.ref} was run again does not show. {run.unread}")
         return None if self._looks_as_before(run, record) else run
 
     def visible_at(self, record: StartRecord) -> float:
@@ -79,7 +81,9 @@ class RerunOperator(StartOperator):
         return self.clock.time() + LOOKUP_SECONDS
 
     def _looks_as_before(self, run: Run, record: StartRecord) -> bool:
-        return bool(run.fingerprint == record.before["fingerprint"])
+        """Whether it shows no rerun, which would show in its steps if it is over."""
+        is_half_seen = run.unread is not None and run.state.is_terminal
+        return bool(is_half_seen or run.fingerprint == record.before["fingerprint"])
 
     def recorded_run(
         self, context: Context, record: StartRecord, *, is_cleared: bool, is_here: bool = True

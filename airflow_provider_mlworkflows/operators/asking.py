@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_mlworkflows.clock import BellRungError
 from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError, NotFoundError, is_transient
 from airflow_provider_mlworkflows.task_states import TaskKey
-from airflow_provider_mlworkflows.watching import MEMORY_KEY, REFUSED_GRACE, Memory, Pace, RunWatch, is_refusal
+from airflow_provider_mlworkflows.watching import MEMORY_KEY, Memory, Pace, RunWatch, WatchRules, is_refusal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -75,7 +76,8 @@ class RunReader:
         """
         operator = self._operator
         give_up = operator.clock.time() + seconds
-        pace, failures = Pace(), list[MLWorkflowsError]()
+        watch, pace = RunWatch(WatchRules(inf), operator.log, Memory(has_read=True)), Pace()
+        failures: list[MLWorkflowsError] = []
         while (
             not done(run) and (operator.clock.time() < give_up or (is_patient and failures)) and not operator.bell.rung
         ):
@@ -83,25 +85,20 @@ class RunReader:
             try:
                 run, failures = operator.read(run.ref), []
             except BellRungError:
-                operator.unsettled = True
                 break
             except MLWorkflowsError as error:
                 failures = [error]
-                if is_patient:
-                    self._bear(error, give_up)
+                if is_patient and is_refusal(error):
+                    if watch.see_error(error, operator.clock.time()) is not None:
+                        raise
+                    operator.__dict__.pop("hook", None)  # the next one reads the connection again
+                elif is_patient:
+                    if operator.clock.time() >= give_up or isinstance(error, InvalidInputError):
+                        raise
                 elif not is_transient(error):
                     raise
                 operator.log.warning("Run %s could not be read; reading it again. %s", run.ref, error)
         return run
-
-    def _bear(self, error: MLWorkflowsError, give_up: float) -> None:
-        """Raise the error of a read, unless the run is to be read again."""
-        operator = self._operator
-        if is_refusal(error):
-            give_up += REFUSED_GRACE
-            operator.__dict__.pop("hook", None)  # the next one reads the connection again
-        if operator.clock.time() >= give_up or isinstance(error, InvalidInputError):
-            raise error
 
     def reread(self, run: Run) -> Run:
         """The run as it is now, asked for during a minute; as it was if it cannot be read."""

@@ -18,8 +18,8 @@ from airflow_provider_mlworkflows.clock import SYSTEM_CLOCK, Bell, BellRungError
 from airflow_provider_mlworkflows.exceptions import (
     InvalidInputError,
     MLWorkflowsError,
+    RunError,
     RunTimeoutError,
-    is_transient,
 )
 from airflow_provider_mlworkflows.links import RUN_URL_KEY, ConsoleLink
 from airflow_provider_mlworkflows.operators.asking import COMPLETE_SECONDS
@@ -46,7 +46,6 @@ from airflow_provider_mlworkflows.watching import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_mlworkflows.exceptions import RunError
     from airflow_provider_mlworkflows.hooks.base import RunHook
     from airflow_provider_mlworkflows.services import Service
 
@@ -112,6 +111,7 @@ class RunOperator(BaseOperator):
         self.cancel_on_timeout = cancel_on_timeout
         self.current: RunRef | None = None
         self.unsettled = False
+        self.is_unseen = False
         self._bell: Bell | None = None
         self._memory = Memory()
 
@@ -190,7 +190,10 @@ class RunOperator(BaseOperator):
         :raises BellRungError: if the task is told to end before the service has answered: a worker has five seconds
             then, in which it must stop its run.
         """
-        return self.bell.outwait(partial(self.hook.get_run, ref))
+        self.is_unseen = True
+        run = self.bell.outwait(partial(self.hook.get_run, ref))
+        self.is_unseen = False
+        return run
 
     @contextmanager
     def ended_in_order(self, context: Context) -> Iterator[None]:
@@ -201,17 +204,15 @@ class RunOperator(BaseOperator):
             if self.cancel_on_timeout:
                 self.stop_current("The task has used up its execution_timeout")
             raise
-        except BellRungError:
-            if self.current is not None:
-                self.unsettled = True  # how it is would be asked of a service that does not answer
-                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
-            raise
         except MLWorkflowsError as error:
             self.note_end(context, error)
-            raise  # it says itself what is with the run
-        except Exception:
-            if self.current is not None:
-                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"))
+            if not isinstance(error, RunError):  # which says itself what is with the run
+                self.handler.heed_kill_unread(context)
+            raise
+        except Exception as error:
+            self.handler.heed_kill_unread(context)
+            if isinstance(error, BellRungError):
+                raise
             if self.cancel_on_kill and self.is_last_life(context):
                 self.stop_current("The task has failed for a reason of its own, and no later attempt takes up the run")
             elif self.current is not None:
@@ -335,13 +336,7 @@ class RunOperator(BaseOperator):
         if verdict is Verdict.TIMEOUT:
             return self._end_at_deadline(context, run, watch)
         if Verdict.WAITING in (verdict, current) and self.on_waiting == "continue":
-            try:
-                run = self.handler.answered(run, self._memory.noted)
-            except MLWorkflowsError as error:
-                if not is_transient(error):
-                    raise
-                self.log.warning("Run %s could not be continued; trying again at the next poll. %s", ref, error)
-                return self._go_on(context, run, watch, None)
+            run = self.handler.answered(run, self._memory.noted)
             self.handler.heed_kill(context, run)
         elif current is not None and (unfinished := unfinished_error(run, current)) is not None:
             raise unfinished

@@ -39,6 +39,8 @@ KILL_PAUSES = (0.2, 0.5)
 """Seconds between these attempts."""
 SETTLE_SECONDS = 120.0
 """How long a run may still show its old state after an action."""
+CONTINUE_SECONDS = 60.0
+"""How long a step is tried to be continued while the service fails."""
 STOP_SECONDS = 60.0
 """How long a run that was told to stop may show no sign of it."""
 ECHO_SECONDS = 30.0
@@ -78,12 +80,24 @@ class RunHandler(RunReader):
     def answered(self, run: Run, noted: list[str]) -> Run:
         """Continue the waiting steps that the arguments have an answer for; the run once that shows.
 
+        If the service fails just now it is asked again for a minute.
+
         :param noted: keeps which steps were continued.
         :raises RunWaitingError: if one waits again.
         """
         operator = self._operator
+        seen = [run]
+
+        def answer() -> Run:
+            return self._answered(seen.pop() if seen else operator.read(run.ref), noted)
+
+        until = operator.clock.time() + CONTINUE_SECONDS
+        return self.persisted(answer, until, f"Run {run.ref} could not be continued")
+
+    def _answered(self, run: Run, noted: list[str]) -> Run:
+        operator = self._operator
         inputs = operator.waiting_inputs or {}
-        continued = []
+        continued: list[Step] = []
         for step in run.waiting_steps:
             if step.name not in (operator.approve_steps if step.is_gate else inputs):
                 continue
@@ -101,14 +115,18 @@ class RunHandler(RunReader):
                 operator.hook.continue_step(run, step, inputs.get(step.name) or {})
             except MLWorkflowsError as error:
                 noted.remove(mark)
-                if is_transient(error):
+                if is_transient(error) and doubt not in noted:
                     noted.append(doubt)
                 if not (isinstance(error, BadRequestError) and doubt in noted):
+                    self._settled_if_any(run, continued)
                     raise
                 operator.log.info("Step %s seems to have been continued before. %s", step.name, error)
                 noted.append(mark)
             continued.append(step)
-        return self.settled(run, continued)
+        return self._settled_if_any(run, continued)
+
+    def _settled_if_any(self, run: Run, continued: list[Step]) -> Run:
+        return self.settled(run, continued) if continued else run
 
     def over(self, run: Run) -> Run:
         """A run that is stopping once it is over, or as it is after two minutes."""
@@ -192,6 +210,15 @@ class RunHandler(RunReader):
         if state in MARKED:
             self._end_as_told(run, f"The task was ended from outside (its state is {state})")
 
+    def heed_kill_unread(self, context: Context) -> None:
+        """The same as `heed_kill`, for the run that the task has, of which nothing is known just now.
+
+        :raises RunInterruptedError: if Airflow has told this worker to end the task.
+        """
+        if self._operator.current is not None:
+            self._operator.is_unseen = True
+            self.heed_kill(context, Run(self._operator.current, RunState.UNKNOWN, "not to be read"))
+
     def heed_kill(self, context: Context, run: Run, story: str = "") -> None:
         """If Airflow has told this worker to end the task, find out why, and stop or leave the run.
 
@@ -224,8 +251,9 @@ class RunHandler(RunReader):
         """
         operator = self._operator
         ask_again_until = operator.clock.time() + KILL_LAST_ATTEMPT
-        # A run that does not show its last action yet may look over and be alive.
-        stop = _Stop(ref, is_forced=operator.unsettled)
+        # A run that does not show its last action yet may look over and be alive; one that could not be read a moment
+        # ago is not read again, for want of time.
+        stop = _Stop(ref, is_forced=operator.unsettled or operator.is_unseen)
         pauses = iter(KILL_PAUSES)
         while True:
             try:

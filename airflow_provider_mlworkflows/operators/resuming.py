@@ -44,7 +44,13 @@ class LaterAttempt:
 
     def run(self) -> Followed:
         """The run to follow now, which may be another."""
-        operator, record = self._operator, self._record
+        operator = self._operator
+        if self._record.has_ended and not self._is_cleared:
+            # What is cleared from now on concerns this attempt, which has not ended.
+            cleared = self._context["dag_run"].clear_number
+            self._record = replace(self._record, has_ended=False, clear_number=cleared)
+            operator.save_record(self._context, self._record)
+        record = self._record
         if record.place in ({}, operator.service.place_of(operator)):
             run = operator.recorded_run(self._context, record, is_cleared=self._is_cleared)
         else:
@@ -73,7 +79,7 @@ class LaterAttempt:
         if run is None:
             return self._after_loss()
         # Another task was cleared since, or this one while it ran: then its worker has told the run to stop.
-        perhaps_cleared = not record.has_ended and record.clear_number != self._context["dag_run"].clear_number
+        perhaps_cleared = record.clear_number != self._context["dag_run"].clear_number
         if perhaps_cleared or run.state is RunState.STOPPING:
             run = operator.handler.after_kill(run)
             operator.give_way(self._context, "taken up its run")

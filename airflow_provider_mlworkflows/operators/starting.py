@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
@@ -31,7 +30,15 @@ from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
 from airflow_provider_mlworkflows.operators.resuming import LaterAttempt
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
-from airflow_provider_mlworkflows.watching import Memory, Pace, RunWatch, Verdict, WatchRules, is_refusal
+from airflow_provider_mlworkflows.watching import (
+    REFUSED_GRACE,
+    Memory,
+    Pace,
+    RunWatch,
+    Verdict,
+    WatchRules,
+    is_refusal,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -213,10 +220,14 @@ class StartOperator(RunOperator):
                 self.log.warning("The task was cleared, so another run is started in spite of this: %s", doubt)
                 return None
         self.current = record.ref
-        watch, pace = RunWatch(WatchRules(inf), self.log, Memory(has_read=True)), Pace()
+        return self._read_patiently(context, record.ref, is_here=is_here)
+
+    def _read_patiently(self, context: Context, ref: RunRef, *, is_here: bool) -> Run | None:
+        patience = WatchRules(self.clock.time() + REFUSED_GRACE)
+        watch, pace = RunWatch(patience, self.log, Memory(has_read=True)), Pace()
         while True:
             try:
-                return self.read(record.ref)
+                return self.read(ref)
             except MLWorkflowsError as error:
                 if not is_here and (is_refusal(error) or isinstance(error, BadRequestError)):
                     raise
@@ -224,6 +235,8 @@ class StartOperator(RunOperator):
                 if verdict is Verdict.GONE:
                     self.current = None
                     return None
+                if verdict is Verdict.TIMEOUT:  # throttled for so long; it is followed as it is
+                    return Run(ref, RunState.UNKNOWN, "not to be read")
                 if verdict is not None:
                     raise
                 if is_refusal(error):

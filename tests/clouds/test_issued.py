@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_mlworkflows.clock import Bell, InterruptibleClock
 from airflow_provider_mlworkflows.clouds.client import Client, Exchange, FileText, Through
 from airflow_provider_mlworkflows.clouds.flow import adrive, drive
 from airflow_provider_mlworkflows.clouds.http import Connectivity, WireReply, WireRequest
@@ -76,7 +77,7 @@ def _runner(clock: FakeClock, *, blocking: bool) -> Callable[[Exchange[Any]], An
     return lambda flow: drive(flow, client._perform) if blocking else asyncio.run(driven(flow))
 
 
-def _client(clock: FakeClock) -> Client:
+def _client(clock: Clock) -> Client:
     return Client(Service("Any", "https://any.example.com", lambda reply: None), _Nobody(), clock=clock)
 
 
@@ -125,6 +126,25 @@ class TestRenewal:
         assert [run(office.renewable.current()) for _ in range(3)] == [1, 1, 1]
         clock.now += 61
         assert run(office.renewable.current()) == 2
+
+    def test_given_up_for_want_of_time_they_are_asked_for_at_once_by_whoever_comes_next(self, clock: FakeClock) -> None:
+        office, bell = _Office(clock), Bell()
+        bell.ring()
+        hurried, patient = _client(InterruptibleClock(clock, bell)), _client(clock)
+        office.errors = [UNREACHABLE]
+        with pytest.raises(TransportError):
+            drive(office.renewable.current(), hurried._perform)
+        assert drive(office.renewable.current(), patient._perform) == office.asked == 2
+
+    def test_refused_they_are_not_asked_for_at_once_even_so(self, clock: FakeClock) -> None:
+        office, bell = _Office(clock), Bell()
+        bell.ring()
+        hurried, patient = _client(InterruptibleClock(clock, bell)), _client(clock)
+        office.errors = [AuthenticationError("refused")]
+        for client in (hurried, patient):
+            with pytest.raises(AuthenticationError):
+                drive(office.renewable.current(), client._perform)
+        assert office.asked == 1
 
     def test_a_failure_leaves_those_that_are_still_good(
         self, clock: FakeClock, run: Run, caplog: pytest.LogCaptureFixture

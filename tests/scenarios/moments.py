@@ -1,17 +1,18 @@
-"""Moments at which things happen to a task: while a request hangs, or while its earlier run makes way."""
+"""Moments at which things happen: while a request hangs, while an earlier run makes way, after an action was sent."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from airflow_provider_mlworkflows.clouds.http import Connectivity
 from airflow_provider_mlworkflows.operators.handling import RunHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_mlworkflows.clouds.http import WireReply, WireRequest
     from airflow_provider_mlworkflows.runs import RunRef
@@ -68,3 +69,18 @@ def while_making_way(patch: pytest.MonkeyPatch, stage: Stage, happening: Callabl
         stop(handler, ref)
 
     patch.setattr(RunHandler, "stop_before_start", unseen)
+
+
+@contextmanager
+def at_the_first_look_after_an_action(act: Callable[[], object]) -> Iterator[None]:
+    """Do something when an action has been sent, and before its effect is looked for."""
+    settled = RunHandler.settled
+
+    def disturbed(handler: RunHandler, *args: Any, **kwargs: Any) -> Any:
+        patch.undo()
+        act()
+        return settled(handler, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunHandler, "settled", disturbed)
+        yield

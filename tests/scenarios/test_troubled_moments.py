@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 import pytest
 
-from airflow_provider_mlworkflows.exceptions import RunFailedError, RunStoppedError, RunTimeoutError
+from airflow_provider_mlworkflows.exceptions import (
+    AuthenticationError,
+    RunFailedError,
+    RunStoppedError,
+    RunTimeoutError,
+    RunWaitingError,
+    ServerError,
+)
 from airflow_provider_mlworkflows.hooks.modelarts import ModelArtsHook
-from airflow_provider_mlworkflows.operators.handling import RunHandler
 from airflow_provider_mlworkflows.operators.modelarts import ModelArtsStartWorkflowOperator
+from airflow_provider_mlworkflows.watching import REFUSED_PAUSES
 from tests.scenarios.aom import AomUnderTest
 from tests.scenarios.modelarts import ModelArtsUnderTest
-from tests.scenarios.moments import NOT_FOUND
+from tests.scenarios.moments import NOT_FOUND, at_the_first_look_after_an_action
 from tests.scenarios.paiflow import PaiFlowUnderTest
-from tests.scenarios.plan import chain, completes, endless, fails, held
+from tests.scenarios.plan import PlannedStep, chain, completes, endless, fails, held
 from tests.scenarios.rows_attempts import lose_worker
 from tests.scenarios.service import Counts, ServiceUnderTest
 
@@ -30,21 +35,6 @@ if TYPE_CHECKING:
 
 BOTH = pytest.mark.parametrize("mode", ["sync", "deferrable"])
 STOPPABLE = pytest.mark.parametrize("service", [ModelArtsUnderTest, PaiFlowUnderTest, AomUnderTest])
-
-
-@contextmanager
-def at_the_first_look_after_an_action(act: Callable[[], object]) -> Iterator[None]:
-    """Do something when an action has been sent, and before its effect is looked for."""
-    settled = RunHandler.settled
-
-    def disturbed(handler: RunHandler, *args: Any, **kwargs: Any) -> Any:
-        patch.undo()
-        act()
-        return settled(handler, *args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RunHandler, "settled", disturbed)
-        yield
 
 
 def clear_while_the_event_is_handled(stage: Stage, operator: Any) -> None:
@@ -152,8 +142,97 @@ class TestRepair:
         stage.clock.advance(100)
         assert stage.service.shown(stage.run_id) == "stopped"
 
+    @STOPPABLE
+    def test_that_does_not_show_yet_is_stopped_if_the_task_is_marked(
+        self, set_stage: SetStage, service: type[ServiceUnderTest]
+    ) -> None:
+        stage = set_stage(profile="late", service=service)
+        stage.plan(*chain(("train", (fails(), endless()))))
+        operator = stage.starter(retries=1)
+        stage.attempt(operator)
+        with at_the_first_look_after_an_action(lambda: stage.airflow.mark("failed")):
+            stage.attempt(operator)
+        stage.clock.advance(300)
+        assert stage.service.shown(stage.run_id) == "stopped"
+
+    @STOPPABLE
+    @pytest.mark.parametrize("retries", [1, 2])
+    def test_whose_answer_was_lost_is_stopped_if_the_task_is_marked_meanwhile(
+        self, set_stage: SetStage, service: type[ServiceUnderTest], retries: int
+    ) -> None:
+        stage = set_stage(profile="late", service=service)
+        stage.plan(*chain(("train", (fails(), endless()))))
+        operator = stage.starter(retries=retries)
+        stage.attempt(operator)
+        stage.service.fault("repair", when="after", action="reset")
+        stage.at(1, lambda: stage.mark("failed"))
+        stage.attempt(operator)
+        stage.clock.advance(300)
+        assert stage.service.shown(stage.run_id) == "stopped"
+
+    def test_for_which_the_credentials_are_refused_asks_four_times(self, set_stage: SetStage) -> None:
+        stage = set_stage(profile="late")
+        stage.plan(*chain(("train", (fails(), endless()))))
+        operator = stage.starter(retries=1)
+        stage.attempt(operator)
+        with at_the_first_look_after_an_action(lambda: stage.outage(0, 5000, status=401)):
+            began = stage.clock.time()
+            assert isinstance(stage.attempt(operator).error, AuthenticationError)
+        assert stage.clock.time() - began <= sum(REFUSED_PAUSES) + 10
+        assert stage.log.count("could not be read; reading it again") == len(REFUSED_PAUSES)
+
 
 class TestTakingUp:
+    @STOPPABLE
+    @pytest.mark.parametrize("status", [503, 429, 401])
+    def test_of_a_run_that_cannot_be_read_ends_with_a_stop_if_the_task_is_marked(
+        self, set_stage: SetStage, service: type[ServiceUnderTest], status: int
+    ) -> None:
+        stage = set_stage(service=service)
+        stage.plan(*chain(("train", endless())))
+        operator = stage.starter(retries=1)
+        lose_worker(stage, operator)
+        stage.outage(0, 500, status=status)
+        stage.at(20, lambda: stage.mark("failed"))
+        stage.attempt(operator)
+        stage.clock.advance(1000)
+        assert stage.service.shown(stage.run_id) == "stopped"
+
+    @BOTH
+    def test_of_a_run_whose_reads_are_throttled_for_hours_keeps_its_deadline(
+        self, set_stage: SetStage, mode: Mode
+    ) -> None:
+        stage = set_stage(mode)
+        stage.plan(*chain(("train", endless())))
+        operator = stage.starter(retries=1, timeout=6 * 3600)
+        lose_worker(stage, operator)
+        stage.outage(0, 7 * 3600, status=429)
+        began = stage.clock.time()
+        assert isinstance(stage.attempt(operator).error, RunTimeoutError)
+        assert stage.clock.time() - began < 7 * 3600
+        assert stage.deferrals == (mode == "deferrable")
+
+    @pytest.mark.parametrize("reports", ["failed", "success"])
+    def test_during_which_the_task_is_cleared_is_not_the_end_of_the_attempt_before(
+        self, set_stage: SetStage, reports: Literal["failed", "success"]
+    ) -> None:
+        stage = set_stage()
+        stage.plan(*chain(("label", held()), ("train", endless())))
+        operator = stage.starter(retries=3, on_waiting="fail")
+        assert isinstance(stage.attempt(operator).error, RunWaitingError)
+        stage.clock.advance(300)
+        unseen = stage.service.fault("read", times=None, **NOT_FOUND)
+
+        def clear() -> None:
+            stage.emulator.faults.remove(unseen)
+            stage.airflow.clear(executor_reports=reports)
+
+        stage.at(10, clear)
+        stage.attempt(operator)
+        stage.clock.advance(100)
+        stage.attempt(operator)
+        assert stage.counts.starts == 2
+
     @BOTH
     @STOPPABLE
     @pytest.mark.parametrize("trouble", [{"status": 503}, {"status": 401}, {"action": "reset"}])
@@ -253,6 +332,29 @@ class TestContinuing:
         result = stage.attempt(stage.starter(on_waiting="continue", approve_steps=["label"]))
         assert result.state == "success", stage.log
         assert stage.counts == Counts(starts=1, continues=1)
+
+    @BOTH
+    def test_that_fails_for_long_fails_the_task(self, set_stage: SetStage, mode: Mode) -> None:
+        stage = set_stage(mode)
+        stage.plan(*chain(("label", held()), ("train", endless())))
+        stage.service.fault("repair", status=503, times=None)
+        began = stage.clock.time()
+        result = stage.attempt(stage.starter(on_waiting="continue", approve_steps=["label"], poll_interval=5))
+        assert isinstance(result.error, ServerError)
+        assert stage.clock.time() - began < 300
+        assert stage.deferrals <= 1
+
+    @BOTH
+    @pytest.mark.parametrize("poll_interval", [5, 30])
+    def test_of_the_second_of_two_steps_is_tried_again(
+        self, set_stage: SetStage, mode: Mode, poll_interval: float
+    ) -> None:
+        stage = set_stage(mode, "late")
+        stage.plan(PlannedStep("first", (held(),)), PlannedStep("second", (held(),)))
+        stage.service.fault("repair", status=503, nth=2, times=1)
+        operator = stage.starter(on_waiting="continue", approve_steps=["first", "second"], poll_interval=poll_interval)
+        assert stage.attempt(operator).state == "success", stage.log
+        assert stage.counts == Counts(starts=1, continues=2)
 
     @BOTH
     def test_that_took_effect_without_an_answer_is_no_failure(self, set_stage: SetStage, mode: Mode) -> None:

@@ -16,11 +16,15 @@ from airflow_provider_mlworkflows.emulator import (
     PipelineDefinition,
     phases,
 )
+from airflow_provider_mlworkflows.exceptions import UnexpectedReplyError
+from airflow_provider_mlworkflows.operators.paiflow import PaiFlowRerunOperator
+from tests.scenarios.moments import at_the_first_look_after_an_action
 from tests.scenarios.paiflow import PaiFlowUnderTest
 from tests.scenarios.plan import chain, completes, fails
 from tests.scenarios.service import Counts
 
 if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.runs import Run
     from tests.scenarios.stage import Mode, SetStage, Stage
 
 NODES, OUTPUTS, LOGS = "GetPipelineRunNode", "ListPipelineRunNodeOutputs", "ListPipelineRunNodeLogs"
@@ -70,6 +74,48 @@ def test_rerun_is_not_seen_in_nodes_that_show_again(set_stage: SetStage, mode: M
     stage.clock.advance(200)
     fail(stage, NODES, **UNSEEN)
     assert stage.attempt(stage.actor(run_id, "rerun")).state == "success", stage.log
+    assert stage.counts == Counts(repairs=1)
+
+
+@pytest.mark.parametrize("profile", ["usual", "late"])
+def test_rerun_that_was_never_accepted_is_not_found_in_nodes_that_do_not_show(
+    set_stage: SetStage, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    stage = set_stage(profile=profile, service=PaiFlowUnderTest)
+    stage.plan(*chain(("train", (fails(60), completes(600)))))
+    run_id = stage.service.start_elsewhere(stage.workflow)
+    stage.clock.advance(200)
+    stage.service.fault("rerun", status=503, times=None)
+    rerun = PaiFlowRerunOperator.rerun
+
+    def rerun_as_nodes_vanish(operator: PaiFlowRerunOperator, run: Run) -> None:
+        fail(stage, NODES, times=None, **BROKEN)
+        rerun(operator, run)
+
+    monkeypatch.setattr(PaiFlowRerunOperator, "rerun", rerun_as_nodes_vanish)
+    result = stage.attempt(stage.actor(run_id, "rerun"))
+    assert isinstance(result.error, UnexpectedReplyError)
+    assert "Found run" not in stage.log
+
+
+@pytest.mark.parametrize("profile", ["usual", "late"])
+@pytest.mark.parametrize("rule", [UNSEEN, BROKEN], ids=["unseen", "broken"])
+def test_rerun_that_was_answered_is_not_sent_again_because_nodes_do_not_show(
+    set_stage: SetStage, profile: str, rule: dict[str, Any]
+) -> None:
+    stage = set_stage(profile=profile, service=PaiFlowUnderTest)
+    stage.plan(*chain(("train", (fails(60), completes(600), completes(600)))))
+    run_id = stage.service.start_elsewhere(stage.workflow)
+    stage.clock.advance(200)
+    operator = stage.actor(run_id, "rerun", retries=1)
+
+    def crash() -> None:
+        raise RuntimeError("at a bad moment")
+
+    with at_the_first_look_after_an_action(crash):
+        assert stage.attempt(operator).state == "up_for_retry"
+    fail(stage, NODES, times=4, **rule)
+    assert stage.attempt(operator).state == "success", stage.log
     assert stage.counts == Counts(repairs=1)
 
 
