@@ -313,6 +313,9 @@ class RunHook(BaseHook, Session):
                 runs[ref] = error
         return runs
 
+    def take_over(self, former: Self) -> None:
+        """Go on with a search that another hook of the same service and scope has begun, if there is any."""
+
     def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Divide refs into the groups that `get_runs` should be called with, perhaps at the same time."""
         return [[ref] for ref in refs]

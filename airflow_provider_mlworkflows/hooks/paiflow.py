@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow import PaiFlowApi
 from airflow_provider_mlworkflows.clouds.alibaba.paiflow_inputs import Inputs, arguments_text
@@ -173,6 +173,10 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         Steps do not show. A run that the answer lacks is read by itself (GetPipelineRun).
         """
         return (yield from self.reader.read(refs))
+
+    def take_over(self, former: Self) -> None:
+        """Go on with the search for a run that keeps others from being read."""
+        self.reader.take_over(former.reader)
 
     def batches(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
         """Divide refs into groups of the chunk size."""

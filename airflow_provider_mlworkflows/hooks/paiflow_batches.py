@@ -184,17 +184,24 @@ class BatchReader:
 
         If it fails for everything, that is not for what it is asked.
         """
-        failed = [answer for answer in answers if all(map(_is_failure, answer.values()))]
+        failed = [[ref for ref, reading in answer.items() if _is_failure(reading)] for answer in answers]
         for answer in answers:
-            if answer not in failed:
-                for ref in answer:
+            for ref, reading in answer.items():
+                if isinstance(reading, Run | NotFoundError):
                     self._part_of.pop(ref.run_id, None)
-        if len(failed) == len(answers) > 1 or len(answers) + PIECES * len(failed) > MOST_PARTS:
+        is_outage = len(answers) > 1 and all(map(len, failed)) and sum(map(len, failed)) == sum(map(len, answers))
+        if is_outage or PIECES * len(list(filter(None, failed))) > MOST_PARTS:
             return
-        for part in map(list, failed):
-            for start in range(PIECES):
+        for part in filter(None, failed):
+            size = -(-len(part) // PIECES)
+            for start in range(0, len(part), size):
                 number = next(self._part_numbers)
-                self._part_of |= {ref.run_id: number for ref in part[start::PIECES]}
+                self._part_of |= {ref.run_id: number for ref in part[start : start + size]}
+
+    def take_over(self, former: BatchReader) -> None:
+        """Go on where another reader has failed."""
+        self._part_of |= former._part_of
+        self._part_numbers = former._part_numbers
 
     def _together(self, chunk: Sequence[RunRef]) -> Steps[dict[RunRef, Reading]]:
         """Readings of a chunk, in as large parts as are answered."""

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_mlworkflows.choices import checked_choice
-from airflow_provider_mlworkflows.exceptions import InvalidInputError, NotFoundError, UnexpectedReplyError
+from airflow_provider_mlworkflows.exceptions import (
+    InvalidInputError,
+    NotFoundError,
+    UnexpectedReplyError,
+    is_transient,
+)
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.handling import SETTLE_SECONDS
 from airflow_provider_mlworkflows.operators.starting import LOOKUP_SECONDS, StartOperator
@@ -60,7 +65,8 @@ class RerunOperator(StartOperator):
 
     def state_before(self) -> Any:
         """Which run it is and how it looked, because a rerun leaves no marker."""
-        return {"run_id": self.ref.run_id, "fingerprint": self._before.fingerprint}
+        before = self._before
+        return {"run_id": self.ref.run_id, "fingerprint": before.fingerprint, "status": before.status}
 
     def is_changed_since(self, record: StartRecord) -> bool:
         """Whether another run is to be run again now."""
@@ -72,18 +78,21 @@ class RerunOperator(StartOperator):
             run = self.handler.complete(self.hook.get_run(RunRef(record.workflow_id, record.before["run_id"])))
         except NotFoundError:
             return None
-        if run.unread is not None and run.state.is_terminal:
+        if not self._looks_as_before(run, record):
+            return run
+        if run.unread is not None and is_transient(run.unread):
             raise UnexpectedReplyError(f"Whether run {run.ref} was run again does not show. {run.unread}")
-        return None if self._looks_as_before(run, record) else run
+        return None
 
     def visible_at(self, record: StartRecord) -> float:
         """From when on a rerun surely shows: half a minute from now, for it has no age that tells."""
         return self.clock.time() + LOOKUP_SECONDS
 
     def _looks_as_before(self, run: Run, record: StartRecord) -> bool:
-        """Whether it shows no rerun, which would show in its steps if it is over."""
-        is_half_seen = run.unread is not None and run.state.is_terminal
-        return bool(is_half_seen or run.fingerprint == record.before["fingerprint"])
+        """Whether it shows no rerun."""
+        if run.unread is not None:  # its steps have not changed for that
+            return bool(run.status == record.before.get("status"))
+        return bool(run.fingerprint == record.before["fingerprint"])
 
     def recorded_run(
         self, context: Context, record: StartRecord, *, is_cleared: bool, is_here: bool = True

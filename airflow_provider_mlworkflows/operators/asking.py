@@ -57,7 +57,7 @@ class RunReader:
         :param is_worth_it: whether to ask again after an error.
         :raises MLWorkflowsError: if it fails in another way, or still then.
         """
-        operator = self._operator
+        operator, pace = self._operator, Pace()
         while True:
             try:
                 return ask()
@@ -65,7 +65,7 @@ class RunReader:
                 if not is_worth_it(error) or operator.bell.rung or operator.clock.time() >= until:
                     raise
                 operator.log.warning("%s; trying again. %s", failure, error)
-                operator.clock.sleep(ASK_INTERVAL, operator.bell)
+                operator.clock.sleep(pace.after([error], ASK_INTERVAL), operator.bell)
 
     def read_until(self, run: Run, done: Callable[[Run], bool], seconds: float, *, is_patient: bool = False) -> Run:
         """The run once it shows something, or as it is after so many seconds. Reads that fail just now are repeated.

@@ -210,6 +210,7 @@ class RunOperator(BaseOperator):
                 self.handler.heed_kill_unread(context)
             raise
         except Exception as error:
+            self.note_end(context, error)
             self.handler.heed_kill_unread(context)
             if isinstance(error, BellRungError):
                 raise
@@ -219,7 +220,7 @@ class RunOperator(BaseOperator):
                 self.log.warning("The task has failed for a reason of its own; run %s is left as it is.", self.current)
             raise
 
-    def note_end(self, context: Context, error: MLWorkflowsError) -> None:
+    def note_end(self, context: Context, error: Exception) -> None:
         """Note for later attempts why this one ends."""
 
     def stop_current(self, why: str) -> None:
@@ -241,9 +242,10 @@ class RunOperator(BaseOperator):
         self.log.info("%s run %s is %s. %s", self.service.name, run.ref, run.status, run.url)
         ti = context["ti"]
         ti.xcom_push(key="run_id", value=run.ref.run_id)
-        ti.xcom_push(key=RUN_URL_KEY, value=run.url)
-        for link in self.operator_extra_links:
-            ti.xcom_push(key=link.xcom_key, value=run.url)
+        if run.url:
+            ti.xcom_push(key=RUN_URL_KEY, value=run.url)
+            for link in self.operator_extra_links:
+                ti.xcom_push(key=link.xcom_key, value=run.url)
 
     def _follow(self, context: Context, run: Run, deadline: float) -> str:
         watch = self._watch(deadline)

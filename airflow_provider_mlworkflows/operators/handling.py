@@ -39,7 +39,7 @@ KILL_PAUSES = (0.2, 0.5)
 """Seconds between these attempts."""
 SETTLE_SECONDS = 120.0
 """How long a run may still show its old state after an action."""
-CONTINUE_SECONDS = 60.0
+CONTINUE_SECONDS = 300.0
 """How long a step is tried to be continued while the service fails."""
 STOP_SECONDS = 60.0
 """How long a run that was told to stop may show no sign of it."""
@@ -80,7 +80,7 @@ class RunHandler(RunReader):
     def answered(self, run: Run, noted: list[str]) -> Run:
         """Continue the waiting steps that the arguments have an answer for; the run once that shows.
 
-        If the service fails just now it is asked again for a minute.
+        If the service fails just now it is asked again for five minutes.
 
         :param noted: keeps which steps were continued.
         :raises RunWaitingError: if one waits again.

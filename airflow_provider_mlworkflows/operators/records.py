@@ -34,7 +34,7 @@ class StartRecord:
     :param run_workflow_id: what the run is filed under; "" for ``workflow_id``.
     :param is_given_up: whether the run has to make way for another; it is stopped if need be, and never taken up.
     :param place: with which connection and where it was started, as `Service.place_of` tells.
-    :param has_ended: whether the attempt has ended because of its run. Then nobody has cleared the task meanwhile.
+    :param has_ended: whether the attempt has ended by itself. Then nobody has cleared the task meanwhile.
     """
 
     token: str

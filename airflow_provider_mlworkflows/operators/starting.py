@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
@@ -20,7 +21,6 @@ from airflow_provider_mlworkflows.exceptions import (
     BadRequestError,
     MLWorkflowsError,
     NotFoundError,
-    RunError,
     RunInterruptedError,
     StartUncertainError,
     UnusableEventError,
@@ -220,10 +220,11 @@ class StartOperator(RunOperator):
                 self.log.warning("The task was cleared, so another run is started in spite of this: %s", doubt)
                 return None
         self.current = record.ref
-        return self._read_patiently(context, record.ref, is_here=is_here)
+        deadline = inf if is_cleared else max(record.deadline, self.clock.time() + REFUSED_GRACE)
+        return self._read_patiently(context, record.ref, deadline, is_here=is_here)
 
-    def _read_patiently(self, context: Context, ref: RunRef, *, is_here: bool) -> Run | None:
-        patience = WatchRules(self.clock.time() + REFUSED_GRACE)
+    def _read_patiently(self, context: Context, ref: RunRef, deadline: float, *, is_here: bool) -> Run | None:
+        patience = WatchRules(deadline)
         watch, pace = RunWatch(patience, self.log, Memory(has_read=True)), Pace()
         while True:
             try:
@@ -235,7 +236,7 @@ class StartOperator(RunOperator):
                 if verdict is Verdict.GONE:
                     self.current = None
                     return None
-                if verdict is Verdict.TIMEOUT:  # throttled for so long; it is followed as it is
+                if verdict is Verdict.TIMEOUT:  # whatever it does, its time is up
                     return Run(ref, RunState.UNKNOWN, "not to be read")
                 if verdict is not None:
                     raise
@@ -288,9 +289,9 @@ class StartOperator(RunOperator):
         """Whether a later attempt finds the run."""
         return self.durable
 
-    def note_end(self, context: Context, error: MLWorkflowsError) -> None:
-        """Note in the record if this attempt ends because of its run, and not because somebody has ended it."""
-        if not isinstance(error, RunError) or isinstance(error, RunInterruptedError):
+    def note_end(self, context: Context, error: Exception) -> None:
+        """Note in the record that this attempt ends by itself, and not because somebody has ended it."""
+        if self.bell.rung or isinstance(error, RunInterruptedError):
             return
         try:
             record = self._load_record(context)

@@ -323,7 +323,8 @@ class RunHub:
 
     def forget_connection(self) -> None:
         """Read the connection again at the next request."""
-        self._hook, self._hook_born = self._make_hook(), self._time()
+        former, self._hook, self._hook_born = self._hook, self._make_hook(), self._time()
+        self._hook.take_over(former)
 
     async def _read(self, hook: RunHook, batches: Sequence[Sequence[RunRef]]) -> dict[RunRef, Reading]:
         """Read batches of runs; their steps may not show."""

@@ -653,6 +653,51 @@ class TestChunksThatFail:
         assert sorted(service.sizes) == [1, 99]
         assert "GetPipelineRun" not in bench.wire.operations()
 
+    @pytest.mark.parametrize("bad", [{16, 17, 18, 19}, {0, 99}, {3, 4, 70}])
+    @pytest.mark.parametrize("turned_away", [0, 5, 9])
+    def test_some_runs_at_fault_take_few_others_with_them(self, bad: set[int], turned_away: int) -> None:
+        at_fault = {f"flow-{number}" for number in bad}
+
+        def service(request: WireRequest) -> WireReply:
+            if turned_away and len(bench.wire.sent) % turned_away == 0:
+                return refused("Throttling", 429)
+            wanted = json.loads(request.content)["PipelineRuns"]
+            if at_fault & set(wanted):
+                return refused("InternalError", 500)
+            return json_reply({"PipelineRuns": [{"PipelineRunId": run, "Status": "Running"} for run in wanted]})
+
+        bench = Bench(service)
+        given_up: set[str] = set()
+        in_a_row: Counter[str] = Counter()
+        for _ in range(20):
+            for ref, reading in bench.hook.get_runs(runs(100)).items():
+                if isinstance(reading, Run):
+                    in_a_row.pop(ref.run_id, None)
+                elif isinstance(reading, ServerError):
+                    in_a_row[ref.run_id] += 1
+                    given_up |= {ref.run_id} if in_a_row[ref.run_id] > POLL_ERROR_LIMIT else set()
+        assert given_up <= at_fault
+        assert turned_away or given_up == at_fault
+
+    def test_the_size_is_learnt_beside_a_run_at_fault(self) -> None:
+        service = Statuses(bad="flow-17", bad_error=refused("InternalError", 500), limit=50)
+        bench = Bench(service)
+        readings: Mapping[RunRef, object] = {}
+        for _ in range(6):
+            readings = bench.hook.get_runs(runs(100))
+        assert [ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)] == ["flow-17"]
+        assert bench.hook.reader.chunk_size == 50
+
+    def test_a_search_is_gone_on_with_by_the_next_hook(self) -> None:
+        service = Statuses(bad="flow-17", bad_error=refused("InternalError", 500))
+        hook = Bench(service).hook
+        readings: Mapping[RunRef, object] = {}
+        for _ in range(5):
+            former, hook = hook, Bench(service).hook
+            hook.take_over(former)
+            readings = hook.get_runs(runs(100))
+        assert [ref.run_id for ref, reading in readings.items() if not isinstance(reading, Run)] == ["flow-17"]
+
     @pytest.mark.parametrize("error", [refused("InternalError", 500), page(503), UNREADABLE])
     def test_an_outage_costs_few_requests_and_leaves_nothing_behind(self, error: WireReply) -> None:
         service = Statuses(limit=0, size_error=error)

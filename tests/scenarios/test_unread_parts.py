@@ -98,6 +98,21 @@ def test_rerun_that_was_never_accepted_is_not_found_in_nodes_that_do_not_show(
     assert "Found run" not in stage.log
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_rerun_whose_answer_was_lost_is_followed_though_nobody_may_read_nodes(set_stage: SetStage, when: str) -> None:
+    stage = set_stage(service=PaiFlowUnderTest)
+    stage.plan(*chain(("train", (fails(60), completes(600)))))
+    run_id = stage.service.start_elsewhere(stage.workflow)
+    stage.clock.advance(200)
+    fail(stage, NODES, times=None, action="status", status=403)
+    stage.service.fault("rerun", when=when, action="status", status=503)
+    operator = stage.actor(run_id, "rerun", retries=2)
+    while stage.attempt(operator).state == "up_for_retry":
+        stage.clock.advance(1000)
+    assert stage.result.state == "success", stage.log
+    assert stage.counts == Counts(repairs=1)
+
+
 @pytest.mark.parametrize("profile", ["usual", "late"])
 @pytest.mark.parametrize("rule", [UNSEEN, BROKEN], ids=["unseen", "broken"])
 def test_rerun_that_was_answered_is_not_sent_again_because_nodes_do_not_show(
