@@ -185,14 +185,15 @@ class BatchReader:
         If it fails for everything, that is not for what it is asked.
         """
         failed = [[ref for ref, reading in answer.items() if _is_failure(reading)] for answer in answers]
+        failed = [part for part in failed if part]
         for answer in answers:
             for ref, reading in answer.items():
                 if isinstance(reading, Run | NotFoundError):
                     self._part_of.pop(ref.run_id, None)
-        is_outage = len(answers) > 1 and all(map(len, failed)) and sum(map(len, failed)) == sum(map(len, answers))
-        if is_outage or PIECES * len(list(filter(None, failed))) > MOST_PARTS:
+        has_failed_for_all = len(answers) > 1 and sum(map(len, failed)) == sum(map(len, answers))
+        if has_failed_for_all or PIECES * len(failed) > MOST_PARTS:
             return
-        for part in filter(None, failed):
+        for part in failed:
             size = -(-len(part) // PIECES)
             for start in range(0, len(part), size):
                 number = next(self._part_numbers)
