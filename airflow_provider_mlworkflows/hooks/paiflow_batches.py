@@ -159,21 +159,30 @@ class BatchReader:
         parts = self._parts([ref for ref in refs if ref.run_id not in self._alone])
         answers: list[dict[RunRef, Reading]] = []
         hopeless: Reading | None = None
+        has_failed = False
         while parts and hopeless is None:
             part = parts.pop(0)
             chunk, rest = part[: self.chunk_size], part[self.chunk_size :]
             if rest:
                 parts.insert(0, rest)
-            answers.append((yield from self._together(chunk)))
-            hopeless = next((each for each in answers[-1].values() if _is_hopeless(each)), None)
-        self._divide(answers)
-        readings = {ref: reading for answer in answers for ref, reading in answer.items()}
+            answer = yield from self._together(chunk)
+            answers.append(answer)
+            errors = [each for each in answer.values() if not isinstance(each, Run)]  # most of the time there are none
+            has_failed = has_failed or bool(errors)
+            hopeless = next(filter(_is_hopeless, errors), None)
+        if has_failed or self._part_of:
+            self._divide(answers)
+        readings = (
+            answers[0] if len(answers) == 1 else {ref: each for answer in answers for ref, each in answer.items()}
+        )
         unread = [ref for ref in refs if ref not in readings]
         if hopeless is not None:
             return readings | dict.fromkeys(unread, hopeless)
         return readings | (yield from self._one_by_one(unread))
 
     def _parts(self, refs: Sequence[RunRef]) -> list[Sequence[RunRef]]:
+        if not self._part_of:
+            return [refs] if refs else []
         together: dict[int, list[RunRef]] = {}
         for ref in refs:
             together.setdefault(self._part_of.get(ref.run_id, 0), []).append(ref)
