@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from zlib import crc32
 
 from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError
@@ -63,6 +63,7 @@ class Step:
     ``status`` is the service's own literal, ``attempt`` counts from 1, ``error`` is "" unless it failed.
     ``is_gate`` marks a wait that a person is meant to end: inputs alone are no reason to pass it. ``short_names`` are
     what else it is called, such as the last part of a path; other steps of the run may be called the same.
+    ``earlier_ids`` are those of its earlier attempts, oldest first, where each attempt has an id of its own.
     """
 
     id: str
@@ -117,6 +118,11 @@ class Run:
     held: bool = False
     unread: MLWorkflowsError | None = None
     _fingerprint: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    @classmethod
+    def unseen(cls, ref: RunRef, url: str = "") -> Self:
+        """A run of which nothing is known just now."""
+        return cls(ref, RunState.UNKNOWN, "not to be read", url=url)
 
     @property
     def is_over(self) -> bool:

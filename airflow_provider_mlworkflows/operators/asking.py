@@ -91,7 +91,7 @@ class RunReader:
                 if is_patient and is_refusal(error):
                     if watch.see_error(error, operator.clock.time()) is not None:
                         raise
-                    operator.__dict__.pop("hook", None)  # the next one reads the connection again
+                    operator.forget_connection()
                 elif is_patient:
                     if operator.clock.time() >= give_up or isinstance(error, InvalidInputError):
                         raise

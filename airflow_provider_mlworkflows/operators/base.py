@@ -31,7 +31,7 @@ from airflow_provider_mlworkflows.outcomes import (
     run_error,
     unfinished_error,
 )
-from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.watching import (
     MEMORY_KEY,
     Memory,
@@ -130,6 +130,10 @@ class RunOperator(BaseOperator):
     def hook(self) -> RunHook:
         """The service's hook; its waits end when the bell rings."""
         return self.service.hook(self.service.scope_of(self), clock=InterruptibleClock(self.clock, self.bell))
+
+    def forget_connection(self) -> None:
+        """Let the next call read the connection again."""
+        self.__dict__.pop("hook", None)
 
     @property
     def handler(self) -> RunHandler:
@@ -312,7 +316,7 @@ class RunOperator(BaseOperator):
                 verdict = watch.see_error(error, self.clock.time())
                 pause = pace.after([error], self.poll_interval)
                 if is_refusal(error):
-                    del self.hook  # the next one reads the connection again
+                    self.forget_connection()
             else:
                 verdict = watch.see(run, self.clock.time())
                 self.handler.stream_log(run, watch)
@@ -348,12 +352,12 @@ class RunOperator(BaseOperator):
         self, context: Context, ref: RunRef, watch: RunWatch, verdict: Verdict | None, error: MLWorkflowsError
     ) -> str:
         """Take a failed read for what it is while waiting, too: no reason to give the run up."""
-        unread = Run(ref, RunState.UNKNOWN, "not to be read", url=watch.memory.url)
+        unread = Run.unseen(ref, watch.memory.url)
         judged = watch.see_error(error, self.clock.time())
         if Verdict.TIMEOUT in (verdict, judged):
             return self._end_at_deadline(context, unread, watch)
         if is_refusal(error):
-            del self.hook  # the next one reads the connection again
+            self.forget_connection()
         return self._go_on(context, unread, watch, judged, str(error))
 
     def _end_with(self, context: Context, run: Run, watch: RunWatch) -> str:

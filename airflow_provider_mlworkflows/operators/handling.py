@@ -217,7 +217,7 @@ class RunHandler(RunReader):
         """
         if self._operator.current is not None:
             self._operator.is_unseen = True
-            self.heed_kill(context, Run(self._operator.current, RunState.UNKNOWN, "not to be read"))
+            self.heed_kill(context, Run.unseen(self._operator.current))
 
     def heed_kill(self, context: Context, run: Run, story: str = "") -> None:
         """If Airflow has told this worker to end the task, find out why, and stop or leave the run.

@@ -51,4 +51,4 @@ class FormerPlace:
     def _move(self, place: Mapping[str, Any]) -> None:
         for name, value in place.items():
             setattr(self._operator, name, value)
-        self._operator.__dict__.pop("hook", None)  # the next one is made for that place
+        self._operator.forget_connection()  # the next one is made for that place

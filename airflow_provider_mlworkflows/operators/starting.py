@@ -29,7 +29,7 @@ from airflow_provider_mlworkflows.exceptions import (
 from airflow_provider_mlworkflows.operators.base import RunOperator
 from airflow_provider_mlworkflows.operators.records import RECORD_KEY, StartRecord
 from airflow_provider_mlworkflows.operators.resuming import LaterAttempt
-from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
+from airflow_provider_mlworkflows.runs import Run, RunRef
 from airflow_provider_mlworkflows.watching import (
     REFUSED_GRACE,
     Memory,
@@ -237,11 +237,11 @@ class StartOperator(RunOperator):
                     self.current = None
                     return None
                 if verdict is Verdict.TIMEOUT:  # whatever it does, its time is up
-                    return Run(ref, RunState.UNKNOWN, "not to be read")
+                    return Run.unseen(ref)
                 if verdict is not None:
                     raise
                 if is_refusal(error):
-                    del self.hook  # the next one reads the connection again
+                    self.forget_connection()
                 usual = LOOKUP_INTERVAL if isinstance(error, NotFoundError) else self.poll_interval
                 self.clock.sleep(pace.after([error], usual), self.bell)
                 self.give_way(context, "found its run")
@@ -277,7 +277,7 @@ class StartOperator(RunOperator):
         if self.bell.rung:
             story = f"The task was told to end before it had {what}."
             if self.current is not None:
-                self.handler.heed_kill(context, Run(self.current, RunState.UNKNOWN, "not to be read"), story)
+                self.handler.heed_kill(context, Run.unseen(self.current), story)
             raise RunInterruptedError(story)
 
     def state_before(self) -> Any:
