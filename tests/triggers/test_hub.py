@@ -7,7 +7,7 @@ import gc
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -37,7 +37,6 @@ from airflow_provider_mlworkflows.services.modelarts import MODELARTS
 from airflow_provider_mlworkflows.triggers import hub as hub_module
 from airflow_provider_mlworkflows.triggers.hub import IDLE_LIFETIME, MAX_IN_FLIGHT, RunHub, Watcher
 from airflow_provider_mlworkflows.watching import REFUSED_PAUSES, SLOWEST_POLL
-from tests.scenarios.clock import ScriptedClock
 from tests.triggers.hub_support import (
     FOREVER,
     INTERVAL,
@@ -52,21 +51,11 @@ from tests.triggers.hub_support import (
 if TYPE_CHECKING:
     from airflow_provider_mlworkflows.clouds.huawei.modelarts_models import Execution
     from airflow_provider_mlworkflows.hooks.base import RunHook
+    from tests.scenarios.clock import ScriptedClock
 
 READS = "ShowWorkflowExecution"
 LISTS = "ListWorkflowExecutions"
 TODOS = "ShowWorkflowsTodolist"
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock="manual") as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def clock(emulator: Emulator) -> ScriptedClock:
-    return ScriptedClock(emulator)
 
 
 @pytest.fixture(autouse=True)
@@ -379,22 +368,16 @@ async def test_some_runs_of_a_long_list(cloud: Cloud, watched: slice, expected: 
     assert [tick for tick in cloud.ticks(before) if tick != expected] == []
 
 
-async def test_time_that_the_service_asks_for_is_waited(clock: ScriptedClock) -> None:
+@pytest.mark.parametrize(("asked", "waited"), [(200.0, 200), (86400.0, SLOWEST_POLL)])
+async def test_time_that_the_service_asks_for_is_waited_up_to_a_limit(
+    clock: ScriptedClock, asked: float, waited: float
+) -> None:
     sky = Sky(clock, size=100)
-    sky.error = lambda: ThrottledError("too many", retry_after=200.0) if len(sky.calls) < 3 else None
+    sky.error = lambda: ThrottledError("too many", retry_after=asked) if len(sky.calls) < 3 else None
     async with audience(sky.hub()) as listeners:
         listeners.watch(runs_of("w", 20))
         await passed(clock, 900)
-    assert gaps(sky.times())[:3] == pytest.approx([200, 200, 30])
-
-
-async def test_day_that_the_service_asks_for_is_not_waited(clock: ScriptedClock) -> None:
-    sky = Sky(clock, size=100)
-    sky.error = lambda: ThrottledError("too many", retry_after=86400.0) if len(sky.calls) < 3 else None
-    async with audience(sky.hub()) as listeners:
-        listeners.watch(runs_of("w", 20))
-        await passed(clock, 900)
-    assert gaps(sky.times())[:3] == pytest.approx([SLOWEST_POLL, SLOWEST_POLL, 30])
+    assert gaps(sky.times())[:3] == pytest.approx([waited, waited, 30])
 
 
 async def test_throttling_of_who_polls_rarely_does_not_make_all_wait_that_long(clock: ScriptedClock) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.exceptions import (
     AuthenticationError,
     PermissionDeniedError,
@@ -20,8 +19,10 @@ from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState
 from airflow_provider_mlworkflows.triggers.hub import MAX_IN_FLIGHT, RunHub
 from airflow_provider_mlworkflows.triggers.log_reads import LOG_PATIENCE, LOGS_IN_FLIGHT
 from airflow_provider_mlworkflows.watching import REFUSED_PAUSES, SLOWEST_POLL
-from tests.scenarios.clock import ScriptedClock
 from tests.triggers.hub_support import INTERVAL, Sky, audience, passed, runs_of
+
+if TYPE_CHECKING:
+    from tests.scenarios.clock import ScriptedClock
 
 CURSOR = {"step": 3}
 LINES = (("train", "a line"),)
@@ -60,12 +61,6 @@ class Library(Sky):
         if isinstance(answer := self.answer(), Exception):
             raise answer
         return answer
-
-
-@pytest.fixture
-def clock() -> Iterator[ScriptedClock]:
-    with Emulator(clock="manual") as emulator:
-        yield ScriptedClock(emulator)
 
 
 @pytest.fixture

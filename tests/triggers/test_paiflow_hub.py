@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,12 +31,6 @@ from tests.triggers.hub_support import INTERVAL, Cloud, audience, passed
 LOGS = "ListPipelineRunNodeLogs"
 CHUNKS = 1000 // DEFAULT_CHUNK_SIZE
 SCOPE = SimpleNamespace(alibaba_conn_id=ALIBABA_CONNECTION, region=None, workspace_id=None)
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock="manual") as emulator:
-        yield emulator
 
 
 @pytest.fixture

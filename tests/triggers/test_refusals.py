@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_mlworkflows.clouds.http import close_clients
-from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.exceptions import AuthenticationError, PermissionDeniedError, TransportError
 from airflow_provider_mlworkflows.hooks.aom import AomWorkflowHook
 from airflow_provider_mlworkflows.runs import Run, RunRef, RunState
@@ -22,27 +21,17 @@ from airflow_provider_mlworkflows.triggers.hub import MAX_IN_FLIGHT, RunHub
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import REFUSED_GRACE, REFUSED_PAUSES
 from tests.scenarios.aom import AomUnderTest
-from tests.scenarios.clock import ScriptedClock
 from tests.scenarios.plan import chain, endless
 from tests.triggers.hub_support import INTERVAL, Audience, Cloud, Sky, audience, passed
 
 if TYPE_CHECKING:
+    from airflow_provider_mlworkflows.emulator import Emulator
     from airflow_provider_mlworkflows.services import Service
+    from tests.scenarios.clock import ScriptedClock
 
 SCOPE = SimpleNamespace(huawei_conn_id="huawei_mlworkflows_default", region=None, project_id=None, states=None)
 REFUSAL = AuthenticationError("refused")
 RUN = Run(RunRef("w", "r"), RunState.ACTIVE, "running")
-
-
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock="manual") as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def clock(emulator: Emulator) -> ScriptedClock:
-    return ScriptedClock(emulator)
 
 
 @pytest.fixture(autouse=True)

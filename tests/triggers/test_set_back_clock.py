@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_mlworkflows.clock import Clock
-from airflow_provider_mlworkflows.emulator import Emulator
 from airflow_provider_mlworkflows.exceptions import AuthenticationError, ThrottledError
 from airflow_provider_mlworkflows.runs import NewLog, Run, RunRef, RunState
 from airflow_provider_mlworkflows.triggers.defects import Defects
@@ -16,8 +15,10 @@ from airflow_provider_mlworkflows.triggers.hub import CONNECTION_LIFETIME, IDLE_
 from airflow_provider_mlworkflows.triggers.log_reads import LogReads
 from airflow_provider_mlworkflows.triggers.refusals import Refusals
 from airflow_provider_mlworkflows.watching import REFUSED_PAUSES, SLOWEST_POLL
-from tests.scenarios.clock import ScriptedClock
 from tests.triggers.hub_support import INTERVAL, Sky, audience, gaps, passed, runs_of
+
+if TYPE_CHECKING:
+    from tests.scenarios.clock import ScriptedClock
 
 HOUR = 3600.0
 RUN = Run(RunRef("w", "r"), RunState.ACTIVE, "running")
@@ -45,9 +46,8 @@ class WallClock(Clock):
 
 
 @pytest.fixture
-def steady() -> Iterator[ScriptedClock]:
-    with Emulator(clock="manual") as emulator:
-        yield ScriptedClock(emulator)
+def steady(clock: ScriptedClock) -> ScriptedClock:
+    return clock
 
 
 @pytest.fixture
