@@ -65,6 +65,21 @@ def races(output: str, at: TaskAddress, logs: Iterable[str]) -> int:
     return noticed and min(noticed, sum(_DEFERRED in log for log in logs))
 
 
+def is_left_by_worker(output: str, at: TaskAddress, attempt: int) -> bool:
+    """Whether the scheduler has heard that a worker is through with an attempt, which goes on if it is deferred.
+
+    Args:
+        output: What Airflow has printed.
+        at: The task.
+        attempt: Which of its attempts.
+    """
+    key = (
+        f"TaskInstanceKey(dag_id={at.dag_id!r}, task_id={at.task_id!r}, run_id={at.run_id!r}, "
+        f"try_number={attempt}, map_index={at.map_index})"
+    )
+    return f"Received executor event with state success for task instance {key}" in output
+
+
 @dataclass
 class Row:
     """A task that follows an endless run.
@@ -150,9 +165,13 @@ class Row:
         self._wait(f"attempt {number}", runs)
 
     def wait_until_watched(self, attempt: int = 1) -> None:
-        """Wait until the triggerer has the task: before that, Airflow calls nobody when the task is killed."""
+        """Wait until the triggerer has the task: before that, Airflow calls nobody when the task is killed.
+
+        The scheduler knows by then that the worker is through, so that a trigger that fires does not begin a race.
+        """
         self.wait_for_task("deferred")
         self.wait_for_log("(ID ", attempt)
+        self._wait("its worker's end", lambda: is_left_by_worker(self.airflow.output, self.at, attempt) or None)
 
     def wait_for_log(self, text: str, attempt: int = 1, times: int = 1) -> None:
         """Wait until the log of an attempt holds a text so many times."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.rows import Row
+from tests.e2e.rows import Row, is_left_by_worker
 from tests.harness.rest_client import TaskAddress
 
 AT = TaskAddress("dag", "run-1", "train")
@@ -55,3 +55,27 @@ def test_attempt_that_never_began_has_no_log() -> None:
     row = _row([_mismatch()], [DEFERRED, "", "Reattached"])
     assert row.raced == 1
     assert row.log == f"{DEFERRED}\n\nReattached"
+
+
+HEARD = (
+    "scheduler  | Received executor event with state success for task instance TaskInstanceKey(dag_id='dag', "
+    "task_id='train', run_id='run-1', try_number=1, map_index=-1) [airflow.jobs]"
+)
+
+
+def test_worker_has_left_once_the_scheduler_has_heard_of_it() -> None:
+    assert is_left_by_worker(f"triggerer  | started\n{HEARD}\n", AT, attempt=1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "",
+        HEARD.replace("try_number=1", "try_number=2"),
+        HEARD.replace("map_index=-1", "map_index=0"),
+        HEARD.replace("run-1", "run-2"),
+        HEARD.replace("success", "queued"),
+    ],
+)
+def test_worker_is_not_taken_for_another(other: str) -> None:
+    assert not is_left_by_worker(other, AT, attempt=1)
