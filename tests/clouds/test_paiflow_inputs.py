@@ -11,7 +11,12 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_inputs import (
     options_text,
     parameter_items,
 )
-from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import DeclaredInputs, declared_inputs, manifest_text
+from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import (
+    DeclaredInputs,
+    declared_inputs,
+    manifest_documents,
+    manifest_text,
+)
 from airflow_provider_mlworkflows.exceptions import InvalidInputError
 
 STEP = {"apiVersion": "core/v1", "metadata": {"provider": "pai", "identifier": "data_source", "version": "v1"}}
@@ -75,6 +80,10 @@ class TestManifest:
         data = manifest(step("a", arguments={"parameters": [shared]}), step("b", arguments={"parameters": [shared]}))
         assert "&" not in manifest_text(data)
 
+    def test_key_may_be_merged_and_given(self) -> None:
+        text = "a: &a {k: 1, l: 1}\nb: &b {<<: *a, k: 2}\nc: {<<: *a, <<: *b, k: 3, 1: one, '1': text}"
+        assert manifest_documents(text)[0]["c"] == {"k": 3, "l": 1, 1: "one", "1": "text"}
+
     def test_components_come_before_the_pipeline(self) -> None:
         component = {"apiVersion": "core/v1", "metadata": {"guid": "c1"}, "spec": {"container": {"image": "i"}}}
         text = manifest_text([component, manifest(step("read"))])
@@ -87,6 +96,9 @@ class TestManifest:
             ("a: [1", "not valid YAML: line 1, column"),
             ("a: b: c", "line 1, column 5"),
             ("\tx", "not valid YAML"),
+            ("a: 1\nb: 2\na: 3", "line 3, column 1: the key 'a' comes twice"),
+            ("x:\n- y: {a: 1, a: 1}", "line 2, column 13: the key 'a' comes twice"),
+            ("x: &m {a: 1, a: 2}\ny: {<<: *m}", "line 1, column 14: the key 'a' comes twice"),
             ("", "empty"),
             ("# only a remark", "empty"),
             ("just text", "mapping with apiVersion"),

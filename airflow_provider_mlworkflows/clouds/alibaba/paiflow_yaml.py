@@ -15,6 +15,7 @@ MOST_VALUES = 1_000_000
 DEEPEST = 100
 """Lists and mappings within each other. Each level of sub-pipelines takes three."""
 LONGEST_EXCERPT = 40
+_MERGED = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
@@ -77,6 +78,7 @@ def _documents(what: str, text: str) -> Iterable[Any]:
         while loader.check_node():
             node = loader.get_node()
             _check_extent(what, node, _nodes_within)  # first, since what is merged is copied
+            _check_keys(node)
             yield loader.construct_document(node)
     finally:
         loader.dispose()
@@ -86,6 +88,29 @@ def _nodes_within(node: yaml.Node) -> Iterable[Any]:
     if isinstance(node, yaml.MappingNode):
         return [each for pair in node.value for each in pair]
     return node.value if isinstance(node, yaml.SequenceNode) else ()
+
+
+def _check_keys(root: object) -> None:
+    """Refuse a mapping that has a key twice: readers of YAML disagree on which one counts.
+
+    :raises yaml.YAMLError: if there is one.
+    """
+    nodes: list[Any] = [root]
+    seen = {id(root)}
+    while nodes:
+        node = nodes.pop()
+        keys: set[tuple[str, str]] = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGED:
+                continue
+            if (key.tag, key.value) in keys:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} comes twice", key.start_mark
+                )
+            keys.add((key.tag, key.value))
+        new = [each for each in _nodes_within(node) if id(each) not in seen]
+        seen.update(map(id, new))
+        nodes += new
 
 
 def _values_within(value: object) -> Iterable[Any]:
