@@ -97,6 +97,16 @@ class Clock:
         """The same in an event loop."""
         await asyncio.sleep(seconds)
 
+    async def asleep_unless(self, event: asyncio.Event, seconds: float) -> None:
+        """Let so many seconds pass in an event loop; an event ends it early."""
+        sleeping = asyncio.ensure_future(self.asleep(seconds))
+        waking = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
 
 class InterruptibleClock(Clock):
     """A clock whose every sleep ends when a bell rings.

@@ -252,13 +252,7 @@ class RunHub:
     async def _sleep(self, seconds: float) -> None:
         """Sleep, but wake for a new watcher, who may be due earlier."""
         self._wake.clear()
-        sleeping = asyncio.ensure_future(self._clock.asleep(seconds))
-        waking = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            waking.cancel()
+        await self._clock.asleep_unless(self._wake, seconds)
 
     async def _tick(self, now: float) -> None:
         hook = self.hook()

@@ -60,21 +60,12 @@ class LogReads:
         self._under_way.add(reading)
         reading.add_done_callback(self._under_way.discard)
         try:
-            if not await self._comes_in_time(turn):
+            await self._clock.asleep_unless(turn, LOG_PATIENCE)
+            if not turn.is_set():
                 return NewLog((), cursor)
             return await asyncio.shield(reading)
         finally:
             gone.set()
-
-    async def _comes_in_time(self, turn: asyncio.Event) -> bool:
-        coming = asyncio.ensure_future(turn.wait())
-        waiting = asyncio.ensure_future(self._clock.asleep(LOG_PATIENCE))
-        try:
-            await asyncio.wait({coming, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            coming.cancel()
-            waiting.cancel()
-        return turn.is_set()
 
     async def _read(
         self,
