@@ -11,6 +11,7 @@ from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import (
     DeclaredInputs,
     Manifest,
     declared_inputs,
+    inputs_of,
     manifest_documents,
     manifest_text,
 )
@@ -78,6 +79,7 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     conn_type = alibaba.CONN_TYPE
     hook_name = alibaba.HOOK_NAME
     foreign_conn_types = alibaba.FOREIGN_CONN_TYPES
+    log_lag = 10.0
 
     def __init__(
         self,
@@ -136,7 +138,9 @@ class PaiFlowHook(PaiFlowApi, RunHook):
 
         (GetPipelineRun, GetPipelineRunNode, ListPipelineRunNodeOutputs)
 
+        :param ref: the run; what of its nodes or outputs cannot be told, its ``unread`` says.
         :raises NotFoundError: if there is no such run.
+        :raises ApiError: if the service refuses.
         """
         run = yield from self.get_pipeline_run.steps(ref.run_id)
         nodes: list[PlacedNode] | None = []
@@ -171,6 +175,9 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         """Read the statuses of several runs, many in one request (ListPipelineRunsStatus).
 
         Steps do not show. A run that the answer lacks is read by itself (GetPipelineRun).
+
+        :param refs: the runs.
+        :returns: for each its run, or the error that concerns it.
         """
         return (yield from self.reader.read(refs))
 
@@ -241,6 +248,8 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     ) -> Steps[str | None]:
         """The arguments of a run as YAML, checked against what the pipeline declares (GetPipeline).
 
+        Parameters as `create_pipeline_run` takes them.
+
         :raises InvalidInputError: if the manifest cannot be right, or the arguments do not fit it.
         :raises NotFoundError: if there is no such pipeline.
         """
@@ -258,7 +267,10 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     def find_run(self, source_id: str, *, workflow_id: str = "", workspace_id: str | None = None) -> Steps[Run | None]:
         """The newest run with a ``SourceId`` (ListPipelineRuns), None if there is none.
 
+        :param source_id: what the run was started with; others that the service finds similar are left out.
         :param workflow_id: for the ref of the run.
+        :param workspace_id: digits; the connection's if None.
+        :raises ApiError: if the service refuses.
         """
         page = yield from self.list_pipeline_runs.steps(
             source_id=source_id,
@@ -278,8 +290,11 @@ class PaiFlowHook(PaiFlowApi, RunHook):
     def stop_run(self, ref: RunRef, *, force: bool = False) -> Steps[bool]:
         """Terminate a run (TerminatePipelineRun), also a suspended one.
 
+        :param ref: the run.
         :param force: send the request even if the run looks over.
         :returns: False if it was over or stopping already.
+        :raises NotFoundError: if there is no such run.
+        :raises ApiError: if the service refuses, and the run goes on.
         """
         if not force:
             run = yield from self.get_pipeline_run.steps(ref.run_id)
@@ -313,30 +328,40 @@ class PaiFlowHook(PaiFlowApi, RunHook):
         yield from self.start_pipeline_run.steps(run.ref.run_id)
 
     @operation
-    def repair_run(self, run: Run) -> Steps[RunRef]:
+    def repair_run(self, run: Run) -> Steps[None]:
         """Run the failed nodes of a run again (RerunPipelineRun), within the same run.
 
-        :returns: what to watch now: the same run, unless the service names another.
+        :param run: as last read.
         :raises ApiError: if the service refuses.
         """
-        rerun = yield from self.rerun_pipeline_run.steps(run.ref.run_id)
-        return RunRef(run.ref.workflow_id, rerun.pipeline_run_id or run.ref.run_id)
+        yield from self.rerun_pipeline_run.steps(run.ref.run_id)
 
     # What runs leave behind
 
     @operation
     def get_failure_log(self, run: Run) -> Steps[str]:
-        """The last 50 log lines of each node that failed by itself (ListPipelineRunNodeLogs)."""
+        """The last 50 log lines of each node that failed by itself (ListPipelineRunNodeLogs).
+
+        :param run: as last read, with its nodes.
+        """
         return (yield from self.log_reader.last_lines(run))
 
     @operation
     def get_new_log(self, run: Run, cursor: Mapping[str, int]) -> Steps[NewLog]:
-        """The lines that the nodes of a run have logged since (ListPipelineRunNodeLogs), node after node."""
+        """The lines that the nodes of a run have logged since (ListPipelineRunNodeLogs), node after node.
+
+        :param run: as last read, with its nodes.
+        :param cursor: lines that have been seen, by node id; the answer holds the next one.
+        """
         return (yield from self.log_reader.new_lines(run, cursor))
 
     @operation
     def get_metrics(self, run: Run) -> Steps[Mapping[str, Any]]:
-        """Metrics and evaluations by step and output (ListPipelineRunNodeOutputs)."""
+        """Metrics and evaluations by step and output (ListPipelineRunNodeOutputs).
+
+        :param run: as last read, with its nodes.
+        :raises ApiError: if the service refuses.
+        """
         shown = yield from self.get_pipeline_run.steps(run.ref.run_id)
         if not shown.node_id:
             return {}
@@ -365,4 +390,4 @@ def _declared_or_unknown(manifest: str) -> DeclaredInputs | None:
         documents = manifest_documents(manifest)
     except InvalidInputError:
         return None
-    return declared_inputs(documents) if "spec" in documents[-1] else None
+    return inputs_of(documents[-1]) if "spec" in documents[-1] else None

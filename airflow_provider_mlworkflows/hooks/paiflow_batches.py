@@ -348,7 +348,7 @@ def _is_about_what_was_asked(error: MLWorkflowsError) -> bool:
         return error.status < SERVER_ERRORS  # a time-out may well be for the size of the question
     if isinstance(error, UnexpectedReplyError):
         return bool(error.code) or error.status in ABOUT_THE_SIZE
-    return isinstance(error, BadRequestError | NotFoundError)
+    return isinstance(error, BadRequestError | InvalidInputError | NotFoundError)
 
 
 def _is_unchanged(known: Run, glance: RunGlance) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from enum import IntEnum, StrEnum
 from typing import Any
 
 import pytest
@@ -80,6 +82,27 @@ class TestManifest:
         data = manifest(step("a", arguments={"parameters": [shared]}), step("b", arguments={"parameters": [shared]}))
         assert "&" not in manifest_text(data)
 
+    def test_kinds_of_text_and_number_are_what_they_are_made_of(self) -> None:
+        class Mode(StrEnum):
+            FAST = "fast"
+
+        class Size(IntEnum):
+            SMALL = 3
+
+        class Share(float):
+            pass
+
+        given = {"m": Mode.FAST, "s": Size.SMALL, "f": Share(0.5), "b": True}
+        plainly = {"m": "fast", "s": 3, "f": 0.5, "b": True}
+        text = manifest_text(manifest(step("a", arguments=given)))
+        assert yaml.safe_load(text)["spec"]["pipelines"][0]["spec"]["arguments"] == plainly
+        assert options_text(given) == json.dumps(plainly, separators=(",", ":"))
+
+    def test_outputs_of_steps_that_are_there(self) -> None:
+        outputs = {"artifacts": [{"name": "m", "from": "{{pipelines.a.outputs.artifacts.model}}"}]}
+        text = yaml.safe_dump(manifest(step("a")))
+        assert manifest_text(text.replace("spec:\n  inputs", f"spec:\n  outputs: {json.dumps(outputs)}\n  inputs"))
+
     def test_key_may_be_merged_and_given(self) -> None:
         text = "a: &a {k: 1, l: 1}\nb: &b {<<: *a, k: 2}\nc: {<<: *a, <<: *b, k: 3, 1: one, '1': text}"
         assert manifest_documents(text)[0]["c"] == {"k": 3, "l": 1, 1: "one", "1": "text"}
@@ -136,6 +159,11 @@ class TestManifest:
             (bomb(), "holds too much"),
             (bomb("<<"), "holds too much"),
             (manifest(step("a", arguments=endless())), "contains itself"),
+            (manifest(step("a", arguments={"p": 10**5000})), "too many digits"),
+            (
+                manifest(spec={"outputs": {"x": "{{pipelines.b.outputs.y}}"}, "pipelines": [step("a")]}),
+                "outputs of the pipeline refer to the step 'b', which it does not have. It has a.",
+            ),
             (manifest(step("a", arguments=deep(150))), "nested too deeply"),
             (manifest(step("a", arguments=deep(5000))), "nested too deeply"),
             (manifest(metadata={"provider": "", "identifier": None, "version": 0}), "lacks provider, identifier;"),
@@ -247,9 +275,26 @@ class TestArtifacts:
         (item,) = artifact_items({"in": [self.LOCATION, self.TEXT]}, {"in": {"name": "in", "repeated": True}})
         assert item["value"] == [{"name": "in_0", "value": self.TEXT}, {"name": "in_1", "value": self.TEXT}]
 
+    def test_a_repeated_one_may_name_and_describe_each_value(self) -> None:
+        given = [{"name": "first", "value": self.TEXT}, {"metadata": self.METADATA, "value": self.LOCATION}]
+        sent = [
+            {"name": "first", "metadata": {"of": "all"}, "value": self.TEXT},
+            {"name": "in_1", "metadata": self.METADATA, "value": self.TEXT},
+        ]
+        declared = {"in": {"name": "in", "repeated": True, "metadata": {"of": "all"}}}
+        assert artifact_items({"in": given}, declared)[0]["value"] == sent
+        assert artifact_items([{"name": "in", "value": given}], declared)[0]["value"] == sent
+
+    def test_the_name_is_that_which_it_is_given_by(self) -> None:
+        (item,) = artifact_items({"in": {"name": "other", "value": self.LOCATION}})
+        assert item == {"name": "in", "value": self.TEXT}
+
     @pytest.mark.parametrize(
         ("given", "words"),
         [
+            ({"in": {"metadata": METADATA}}, "give where it is"),
+            ({"in": {}}, "give where it is"),
+            ({"in": '{"location": NaN}'}, "give where it is"),
             ({"in": "oss://bucket/x"}, "give where it is"),
             ({"in": "[1]"}, "give where it is"),
             ({"in": 3}, "give where it is"),
@@ -314,8 +359,8 @@ class TestOptions:
         assert options_text({"mlflow": {"experimentId": "exp-1"}}) == '{"mlflow":{"experimentId":"exp-1"}}'
         assert options_text('{"a": 1}') == '{"a": 1}'
 
-    @pytest.mark.parametrize("given", ["x", "[1]", ""])
-    def test_text_that_is_no_mapping_is_refused(self, given: str) -> None:
+    @pytest.mark.parametrize("given", ["x", "[1]", "", '{"a": NaN}', 5])
+    def test_text_that_is_no_mapping_is_refused(self, given: Any) -> None:
         with pytest.raises(InvalidInputError, match="options"):
             options_text(given)
 

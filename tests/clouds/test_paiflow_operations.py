@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -401,6 +402,55 @@ class TestPages:
         api = RecordingPaiFlow({"Outputs": same}, {"Outputs": []})
         assert [each.node_id for each in api.iter_pipeline_run_node_outputs(RUN, NODE)] == ["n1", "n2"]
         assert sent(api.requests[0])["Depth"] == "99999"
+
+
+ARGUMENTS: dict[str, Any] = {
+    "run_id": RUN,
+    "node_id": NODE,
+    "depth": 7,
+    "fuzzy_matching": True,
+    "status": "Running",
+    "from_time": 1000,
+    "to_time": 2000,
+    "pipeline_ids": ["p1", "p2"],
+    "provider": "123",
+    "type_": "Model",
+    "offset": 0,
+    "source_type": "SDK",
+    "sort_by": "GmtCreateTime",
+    "order": "ASC",
+    "workspace_id": "8",
+}
+
+
+@pytest.mark.parametrize(
+    ("plural", "replies", "paging"),
+    [
+        ("pipelines", [{"Pipelines": [{"PipelineId": each}]} for each in "ab"], {"PageNumber": ["1", "2", "3"]}),
+        ("pipeline_runs", pages_of(["a"], ["b"], total=1), {"PageNumber": ["1", "2", "3"]}),
+        (
+            "pipeline_run_node_outputs",
+            [{"Outputs": [{"Name": each, "NodeId": NODE}]} for each in "ab"],
+            {"PageNumber": ["1", "2", "3"]},
+        ),
+        ("pipeline_run_node_logs", [{"Logs": [each], "TotalCount": 2} for each in "ab"], {"Offset": ["0", "1", "2"]}),
+    ],
+)
+def test_each_page_is_asked_for_with_every_argument(
+    plural: str, replies: list[Any], paging: dict[str, list[str]]
+) -> None:
+    api = RecordingPaiFlow(*replies, {key: [] for reply in replies for key in reply if key != "TotalCount"})
+    iterate = getattr(api, f"iter_{plural}")
+    arguments = {name: ARGUMENTS.get(name, f"a-{name}") for name in inspect.signature(iterate).parameters}
+
+    assert len(list(iterate(**arguments))) == 2
+
+    once = sent(next(getattr(api, f"list_{plural}").steps(**arguments)))
+    for name in ("Offset", "PageNumber", "PageSize"):
+        once.pop(name, None)
+    pages = [sent(request) for request in api.requests]
+    assert [{name: page[name] for name in once} for page in pages] == [once] * 3
+    assert {name: [page[name] for page in pages] for name in paging} == paging
 
 
 class TestLogs:

@@ -305,6 +305,21 @@ class TestGetRuns:
         assert len(service.sizes) <= 14
         assert bench.hook.reader.chunk_size == 50
 
+    def test_what_is_no_id_fails_for_its_owner_only(self) -> None:
+        service = Statuses()
+        refs = [*runs(50), RunRef("", " ")]
+
+        readings = Bench(service, chunk_size=51).hook.get_runs(refs)
+
+        assert isinstance(readings[refs[-1]], InvalidInputError)
+        assert sum(isinstance(reading, Run) for reading in readings.values()) == 50
+
+    @pytest.mark.parametrize("size", ["7", None])
+    def test_the_size_of_chunks_is_configured(self, size: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        if size is not None:
+            monkeypatch.setenv("AIRFLOW__MLWORKFLOWS__PAIFLOW_CHUNK_SIZE", size)
+        assert [len(batch) for batch in PaiFlowHook().batches(runs(14))] == ([7, 7] if size else [14])
+
     @pytest.mark.parametrize("known_alone", [False, True])
     @pytest.mark.parametrize(
         "error",
@@ -835,10 +850,10 @@ class TestActions:
         with pytest.raises(BadRequestError):
             Bench({"GetPipelineRun": shown("Running"), "TerminatePipelineRun": refused("200300004")}).hook.stop_run(REF)
 
-    @pytest.mark.parametrize(("answer", "run_id"), [(FINE, RUN), ({"PipelineRunId": "flow-new"}, "flow-new")])
-    def test_repair_keeps_the_run_unless_the_service_names_another(self, answer: Answers, run_id: str) -> None:
-        bench = Bench({"RerunPipelineRun": answer})
-        assert bench.hook.repair_run(Run(REF, RunState.FAILED, "Failed")) == RunRef(PIPELINE, run_id)
+    def test_repair_runs_the_failed_nodes_again(self) -> None:
+        bench = Bench({"RerunPipelineRun": FINE})
+        bench.hook.repair_run(Run(REF, RunState.FAILED, "Failed"))
+        assert [request.headers["x-acs-action"] for request in bench.wire.sent] == ["RerunPipelineRun"]
 
     def test_arguments_are_checked_against_a_stored_pipeline(self) -> None:
         manifest = {"spec": {"inputs": {"parameters": [{"name": "rounds", "type": "Int"}]}}}
@@ -850,6 +865,15 @@ class TestActions:
         assert yaml.safe_load(text or "")["arguments"]["parameters"] == [{"name": "rounds", "value": 3}]
         with pytest.raises(InvalidInputError, match="Did you mean 'rounds'"):
             bench.hook.checked_arguments(pipeline_id=PIPELINE, parameters={"round": 3})
+
+    @pytest.mark.parametrize("odd", ["2026-01-01", ".inf", "{1: x}"])
+    def test_what_else_a_stored_pipeline_holds_is_the_services_business(self, odd: str) -> None:
+        stored = (
+            f"spec:\n  inputs:\n    parameters:\n    - {{name: rounds, type: Int}}\n    - {{name: day, value: {odd}}}"
+        )
+        bench = Bench({"GetPipeline": {"PipelineId": PIPELINE, "Manifest": stored}})
+        text = bench.hook.checked_arguments(pipeline_id=PIPELINE, parameters={"rounds": 3})
+        assert yaml.safe_load(text or "")["arguments"]["parameters"] == [{"name": "rounds", "value": 3}]
 
     def test_arguments_of_a_pipeline_in_an_unknown_form_are_left_to_the_service(self) -> None:
         bench = Bench({"GetPipeline": {"PipelineId": PIPELINE, "Manifest": "<odd>: ["}})

@@ -101,7 +101,7 @@ def artifact_items(artifacts: Inputs, declared: Mapping[str, Mapping[str, Any]] 
 
     A value is where the data is, such as ``{"location": {"project": "p", "table": "t"}}`` or the JSON of it. To say
     what it is as well, give ``{"metadata": {...}, "value": {...}}``; otherwise the pipeline's declaration tells. A
-    list of values is for an artifact that is declared as repeated.
+    list of values is for an artifact that is declared as repeated; each of them may also have a ``name`` of its own.
 
     :param artifacts: ``{name: value}``, or the service's own list.
     :param declared: the pipeline's artifacts by name; None if unknown.
@@ -109,7 +109,7 @@ def artifact_items(artifacts: Inputs, declared: Mapping[str, Mapping[str, Any]] 
     """
     if isinstance(artifacts, Mapping):
         artifacts = [
-            {"name": name, **value} if _is_described(value) else {"name": name, "value": value}
+            {**value, "name": name} if _is_described(value) else {"name": name, "value": value}
             for name, value in artifacts.items()
         ]
     items = _named_items("artifact", artifacts, declared)
@@ -117,32 +117,38 @@ def artifact_items(artifacts: Inputs, declared: Mapping[str, Mapping[str, Any]] 
 
 
 def _is_described(value: object) -> bool:
-    return isinstance(value, Mapping) and "value" in value and value.keys() <= {"metadata", "value"}
+    return isinstance(value, Mapping) and "value" in value and value.keys() <= {"name", "metadata", "value"}
 
 
 def _artifact(item: dict[str, Any], declaration: Mapping[str, Any] | None) -> dict[str, Any]:
     name, value = item["name"], item.get("value")
     if "from" in item and value is None:
         return {**item, "from": plain(f"The source of artifact {name!r}", item["from"])}
-    metadata = item.get("metadata") or (declaration or {}).get("metadata")
-    described = {"metadata": plain(f"The metadata of artifact {name!r}", metadata)} if metadata else {}
+    described = _described(name, item.get("metadata") or (declaration or {}).get("metadata"))
     if not isinstance(value, list | tuple):
         return {"name": name, **described, "value": _json_text(name, value)}
     if declaration is not None and not declaration.get("repeated"):
         raise InvalidInputError(f"The artifact {name!r} is given as a list, but is not declared as repeated.")
-    rounds = [{"name": f"{name}_{i}", **described, "value": _json_text(name, each)} for i, each in enumerate(value)]
+    values = [each if _is_described(each) else {"value": each} for each in value]
+    rounds = [
+        {
+            "name": str(each.get("name") or f"{name}_{i}"),
+            **(_described(name, each.get("metadata")) or described),
+            "value": _json_text(name, each["value"]),
+        }
+        for i, each in enumerate(values)
+    ]
     return {"name": name, **described, "value": rounds}
 
 
+def _described(name: str, metadata: object) -> dict[str, Any]:
+    return {"metadata": plain(f"The metadata of artifact {name!r}", metadata)} if metadata else {}
+
+
 def _json_text(name: str, value: object) -> str:
-    if isinstance(value, str):
-        try:
-            data = json.loads(value)
-        except (ValueError, RecursionError):
-            data = None
-        if isinstance(data, dict):
-            return value
-    elif isinstance(value, Mapping):
+    if isinstance(value, str) and _is_json_mapping(value):
+        return value
+    if isinstance(value, Mapping) and value.keys() - {"metadata", "name"}:
         return json.dumps(plain(f"The artifact {name!r}", value), ensure_ascii=False)
     raise InvalidInputError(
         f"The artifact {name!r} is {value!r}; give where it is, such as "
@@ -159,13 +165,16 @@ def options_text(options: Mapping[str, Any] | str | None) -> str | None:
         return None
     if isinstance(options, Mapping):
         return json.dumps(plain("The options", options), ensure_ascii=False, separators=(",", ":"))
-    try:
-        data = json.loads(options)
-    except (ValueError, TypeError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
+    if not _is_json_mapping(options):
         raise InvalidInputError("The options should be a mapping, or the JSON text of one.")
     return options
+
+
+def _is_json_mapping(text: object) -> bool:
+    try:
+        return isinstance(text, str) and isinstance(json.loads(text, parse_constant=_refused), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _named_items(what: str, inputs: Inputs, declared: Mapping[str, Mapping[str, Any]] | None) -> list[dict[str, Any]]:

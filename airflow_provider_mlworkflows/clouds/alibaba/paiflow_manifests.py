@@ -66,15 +66,25 @@ def manifest_documents(manifest: Manifest) -> list[dict[str, Any]]:
     return documents
 
 
+def pipeline_identity(manifest: Manifest) -> list[str]:
+    """What the pipeline of a manifest is called: provider, identifier and version.
+
+    :raises InvalidInputError: if it is not YAML.
+    """
+    metadata = _mapping(manifest_documents(manifest)[-1].get("metadata"))
+    return [str(metadata.get(name) or "") for name in IDENTITY]
+
+
 def declared_inputs(manifest: Manifest) -> DeclaredInputs:
     """What the pipeline of a manifest takes.
 
     :raises InvalidInputError: if it is not YAML.
     """
-    return _inputs_of(manifest_documents(manifest)[-1])
+    return inputs_of(manifest_documents(manifest)[-1])
 
 
-def _inputs_of(document: Mapping[str, Any]) -> DeclaredInputs:
+def inputs_of(document: Mapping[str, Any]) -> DeclaredInputs:
+    """What a pipeline takes, by its document."""
     inputs = _mapping(_mapping(document.get("spec")).get("inputs"))
     return DeclaredInputs(_by_name(inputs.get("parameters")), _by_name(inputs.get("artifacts")))
 
@@ -106,11 +116,17 @@ def _check_spec(document: Mapping[str, Any], where: str) -> None:
         raise InvalidInputError(f"The spec.pipelines of {where} should be a list of steps, each of them a mapping.")
     _check_inputs(spec, where)
     names = [_name_of(step) for step in steps]
+    for wanted in _STEP_REFERENCE.findall("\n".join(_texts(spec.get("outputs")))):
+        if wanted not in names:
+            raise InvalidInputError(
+                f"The outputs of {where} refer to the step {wanted!r}, which it does not have. It has "
+                f"{', '.join(names) or 'none'}."
+            )
     given = list(filter(None, map(_own_name, steps)))
     for name in given:
         if given.count(name) > 1:
             raise InvalidInputError(f"The manifest has several steps {name!r} in {where}.")
-    inputs = _inputs_of(document)
+    inputs = inputs_of(document)
     for name, step in zip(names, steps, strict=True):
         own = _mapping(step.get("spec"))
         _check_references(name, own, names, inputs, where)

@@ -15,6 +15,8 @@ MOST_VALUES = 1_000_000
 DEEPEST = 100
 """Lists and mappings within each other. Each level of sub-pipelines takes three."""
 LONGEST_EXCERPT = 40
+LONGEST_NUMBER = 4096
+"""Bits of a whole number. Python writes and reads no more than some thousand digits."""
 _MERGED = "tag:yaml.org,2002:merge"
 
 
@@ -164,8 +166,17 @@ def plain(what: str, value: object) -> Any:
 
 
 def _plain(what: str, value: object) -> Any:
-    if value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
+    if value is None or isinstance(value, bool):
         return value
+    # Of enumerations and other kinds of text and number only what they are made of has a form in YAML and JSON.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int) and value.bit_length() <= LONGEST_NUMBER:
+        return int(value)
+    if isinstance(value, int):
+        raise InvalidInputError(f"{what} contains a number with too many digits to be meant.")
+    if isinstance(value, float) and math.isfinite(value):
+        return float(value)
     if isinstance(value, list | tuple):
         return [_plain(what, item) for item in value]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
