@@ -69,16 +69,42 @@ def step_facts(step: Step) -> dict[str, Any]:
 
 
 def cut_to_limit(value: Any) -> Any:
-    """The value if it is small enough for an XCom, otherwise a note in its place or at its end.
+    """The value if it is small enough for an XCom.
+
+    Otherwise a list ends early, with a note. Of a mapping the largest values are left out, wherever in it they are,
+    each with a note in its place.
 
     Numbers that JSON has no word for, such as NaN, become texts: Airflow would take none of it.
     """
     value = _writable(value)
-    if len(json.dumps(value, ensure_ascii=False, default=str)) <= XCOM_LIMIT:
-        return value
-    if isinstance(value, list):
+    if isinstance(value, list) and _size(value) > XCOM_LIMIT:
         return _cut_list(value)
-    return {"truncated": f"left out, because it is larger than {XCOM_LIMIT} characters of JSON"}
+    return _cut(value, XCOM_LIMIT)
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _cut(value: Any, limit: int) -> Any:
+    size = _size(value)
+    if size <= limit:
+        return value
+    if isinstance(value, Mapping):
+        cut = _cut_mapping(value, limit)
+        if _size(cut) <= limit:
+            return cut
+    return {"truncated": f"left out: {size} characters of JSON, of {XCOM_LIMIT} that all together may have"}
+
+
+def _cut_mapping(values: Mapping[Any, Any], limit: int) -> dict[Any, Any]:
+    """The small values as they are; the others share what is left."""
+    left = limit - _size(dict.fromkeys(values, 0))
+    cut: dict[Any, Any] = {}
+    for number, key in enumerate(sorted(values, key=lambda key: _size(values[key]))):
+        cut[key] = _cut(values[key], max(0, left) // (len(values) - number))
+        left -= _size(cut[key])
+    return {key: cut[key] for key in values}
 
 
 def _writable(value: Any) -> Any:
@@ -96,7 +122,7 @@ def _cut_list(values: list[Any]) -> list[Any]:
     kept: list[Any] = []
     size = 200
     for value in values:
-        size += len(json.dumps(value, ensure_ascii=False, default=str)) + 2
+        size += _size(value) + 2
         if size > XCOM_LIMIT:
             break
         kept.append(value)

@@ -1,0 +1,59 @@
+"""What is too large for an XCom is cut so that the rest of it stays."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_mlworkflows.outcomes import XCOM_LIMIT, cut_to_limit
+
+MODEL = {"type": "Model", "value": {"location": {"key": "m"}}}
+CURVE = [[number / 7, number / 3] for number in range(1500)]
+
+
+def size_of(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False))
+
+
+def test_a_large_output_leaves_the_others_alone() -> None:
+    curve = {"type": "ModelEvaluation", "value": {"auc": 0.9, "points": CURVE}}
+    cut = cut_to_limit({"train": {"curve": curve, "model": MODEL}, "deploy": {"model": MODEL}})
+
+    assert list(cut) == ["train", "deploy"]
+    assert cut["deploy"] == {"model": MODEL}
+    assert cut["train"]["model"] == MODEL
+    assert cut["train"]["curve"]["type"] == "ModelEvaluation"
+    assert cut["train"]["curve"]["value"]["auc"] == 0.9
+    note = cut["train"]["curve"]["value"]["points"]["truncated"]
+    assert note == f"left out: {size_of(CURVE)} characters of JSON, of {XCOM_LIMIT} that all together may have"
+
+
+def test_of_two_that_fit_by_themselves_only_one_is_left_out() -> None:
+    half = "x" * (XCOM_LIMIT * 2 // 3)
+    cut = cut_to_limit({"first": half, "second": half})
+    assert sorted(isinstance(value, str) for value in cut.values()) == [False, True]
+    assert size_of(cut) <= XCOM_LIMIT
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * XCOM_LIMIT,
+        {str(number): number for number in range(10_000)},
+        {"x" * XCOM_LIMIT: 1},
+        {"a": {"b": {"c": CURVE, "d": CURVE}}},
+        {str(number): "x" * 1000 for number in range(100)},
+        CURVE * 9,
+    ],
+)
+def test_nothing_is_larger_afterwards(value: Any) -> None:
+    cut = cut_to_limit(value)
+    assert size_of(cut) <= XCOM_LIMIT
+    assert "left out" in json.dumps(cut)
+
+
+@pytest.mark.parametrize("value", [{"a": CURVE[:5]}, [1, 2], "text", None, {}])
+def test_what_is_small_stays(value: Any) -> None:
+    assert cut_to_limit(value) == value
