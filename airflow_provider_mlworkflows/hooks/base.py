@@ -123,6 +123,8 @@ class RunHook(BaseHook, Session):
     hook_name: ClassVar[str]
     foreign_conn_types: ClassVar[tuple[str, ...]] = ()
     """Types of connections that other providers' hooks made, and that serve here as well."""
+    log_lag: ClassVar[float] = 0.0
+    """Seconds that the last lines of a step may take to show in its log."""
 
     def __init__(
         self,

@@ -153,6 +153,15 @@ class RunReader:
         watch.show_log(new)
         return new.missed is None or not is_transient(new.missed)
 
+    def let_logs_arrive(self, run: Run) -> None:
+        """Wait until the last lines of a run that has just ended can be read, if anybody is to see them."""
+        operator = self._operator
+        if run.ended_at is None or not (operator.stream_logs or run.failed_steps):
+            return
+        left = run.ended_at.timestamp() + operator.hook.log_lag - operator.clock.time()
+        if left > 0:
+            operator.clock.sleep(min(left, operator.hook.log_lag), operator.bell)
+
     def stream_last_words(self, run: Run, watch: RunWatch) -> None:
         """The same for a run that is over, during a minute if the service fails: nobody looks again later."""
         operator = self._operator

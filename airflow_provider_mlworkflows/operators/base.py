@@ -319,7 +319,8 @@ class RunOperator(BaseOperator):
                     self.forget_connection()
             else:
                 verdict = watch.see(run, self.clock.time())
-                self.handler.stream_log(run, watch)
+                if verdict is not Verdict.OVER:  # then it is left to whoever sees to the end
+                    self.handler.stream_log(run, watch)
                 pause = pace.after([], self.poll_interval)
         return verdict, str(watch.last_error or "")
 
@@ -363,6 +364,7 @@ class RunOperator(BaseOperator):
     def _end_with(self, context: Context, run: Run, watch: RunWatch) -> str:
         """End with a run that is over, once all that it has left can be read, or as much as can be for a minute."""
         run = self.handler.complete(run)
+        self.handler.let_logs_arrive(run)
         self.handler.stream_last_words(run, watch)
         return self._finish(context, run)
 
