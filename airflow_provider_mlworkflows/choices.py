@@ -40,6 +40,18 @@ def checked_list(argument: str, value: Any) -> list[Any]:
     return list(value)
 
 
+def checked_step(argument: str, value: Any) -> str:
+    """The name or id of a step. A whole number counts as its digits: templates may render those to one.
+
+    :raises InvalidInputError: if it is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    raise InvalidInputError(f"{argument} must be the name or the id of a step, not {value!r}.")
+
+
 def checked_truth(argument: str, value: Any) -> bool | None:
     """The value as a bool, also from the text that a template renders to; None stays None.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.operators.acting import RerunOperator, StopOperator
-from airflow_provider_mlworkflows.operators.references import source_of, unveiled, veiled
+from airflow_provider_mlworkflows.operators.paiflow_references import source_of, unveiled, veiled
 from airflow_provider_mlworkflows.operators.starting import StartOperator
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
@@ -108,6 +109,23 @@ class PaiFlowStartPipelineOperator(StartOperator):
     def started_workflow(self) -> str:
         """The stored pipeline, "" for a manifest."""
         return self.pipeline_id or ""
+
+    def state_before(self) -> dict[str, Any] | None:
+        """What the manifest's pipeline is called, for it has no id."""
+        if self.manifest is None:
+            return None
+        from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import pipeline_identity  # not at Dag parse
+
+        return {"pipeline": pipeline_identity(self.manifest)}
+
+    def is_changed_since(self, record: StartRecord) -> bool:
+        """Whether another pipeline is to be started now, stored or by another manifest."""
+        if super().is_changed_since(record):
+            return True
+        try:
+            return record.before is not None and record.before != self.state_before()
+        except InvalidInputError:
+            return False  # what cannot be read does not name another one
 
     def prepare_start(self) -> None:
         """Check manifest and arguments against what the pipeline declares (GetPipeline)."""

@@ -281,7 +281,7 @@ class StartOperator(RunOperator):
             raise RunInterruptedError(story)
 
     def state_before(self) -> Any:
-        """What there was before the start, as JSON, for operators whose starts leave no marker."""
+        """What a later attempt has to know of the start, as JSON, beside what was started and the marker."""
         return None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_mlworkflows.choices import states_as_text
+from airflow_provider_mlworkflows.choices import checked_step, states_as_text
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services.aom import AOM
@@ -76,4 +76,4 @@ class AomNodeSensor(AomExecutionSensor):
     @property
     def watched_step(self) -> str:
         """The node's name or id."""
-        return self.node
+        return checked_step("node", self.node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_mlworkflows.choices import checked_step
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services.modelarts import MODELARTS
@@ -112,4 +113,4 @@ class ModelArtsStepSensor(RunSensor):
     @property
     def watched_step(self) -> str:
         """The step's name."""
-        return self.step_name
+        return checked_step("step_name", self.step_name)

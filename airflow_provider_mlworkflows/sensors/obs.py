@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_mlworkflows.choices import checked_step
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services.obs import OBS
@@ -72,4 +73,4 @@ class ObsStateSensor(ObsExecutionSensor):
     @property
     def watched_step(self) -> str:
         """The state's name."""
-        return self.state
+        return checked_step("state", self.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_mlworkflows.choices import checked_step
 from airflow_provider_mlworkflows.runs import RunRef
 from airflow_provider_mlworkflows.sensors.base import RunSensor
 from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
@@ -94,4 +95,4 @@ class PaiFlowNodeSensor(RunSensor):
     @property
     def watched_step(self) -> str:
         """The node's name or id."""
-        return self.node
+        return checked_step("node", self.node)

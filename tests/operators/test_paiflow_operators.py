@@ -23,6 +23,7 @@ from airflow_provider_mlworkflows.emulator import (
     PipelineDefinition,
     phases,
 )
+from airflow_provider_mlworkflows.emulator.credentials import WORKSPACE_ID
 from airflow_provider_mlworkflows.emulator.environment import ALIBABA_CONNECTION, connections
 from airflow_provider_mlworkflows.exceptions import (
     ApiError,
@@ -31,8 +32,15 @@ from airflow_provider_mlworkflows.exceptions import (
     NotFoundError,
     PermissionDeniedError,
 )
-from airflow_provider_mlworkflows.operators.paiflow import PaiFlowStartPipelineOperator
-from airflow_provider_mlworkflows.operators.references import veiled
+from airflow_provider_mlworkflows.hooks.paiflow import PaiFlowHook
+from airflow_provider_mlworkflows.operators.paiflow import (
+    PaiFlowRerunOperator,
+    PaiFlowStartPipelineOperator,
+    PaiFlowTerminateOperator,
+)
+from airflow_provider_mlworkflows.operators.paiflow_references import veiled
+from airflow_provider_mlworkflows.sensors.paiflow import PaiFlowNodeSensor, PaiFlowRunSensor
+from airflow_provider_mlworkflows.services.paiflow import PAIFLOW
 from tests.support import Bench, assert_no_secret
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 CREATE = "CreatePipelineRun"
 UNKNOWN_WORKSPACE = "11111"
 TOO_MUCH = timedelta(minutes=16)
+OF_A_RUN = (PaiFlowRerunOperator, PaiFlowTerminateOperator, PaiFlowRunSensor, PaiFlowNodeSensor)
 CHAIN = "pipeline-emulatorchain00001"
 MANIFEST = dedent(
     """\
@@ -154,6 +163,30 @@ class TestManifest:
         assert result.state == "success", result.log
         assert submitted(modelarts) == SENT
 
+    def test_a_manifest_that_ends_like_a_file_is_none(self, modelarts: Bench) -> None:
+        result = modelarts.airflow.run_to_end(start_operator(manifest=MANIFEST + "# see train.yaml"))
+        assert result.state == "success", result.log
+        assert submitted(modelarts) == SENT
+
+    @pytest.mark.parametrize(("identifier", "is_another"), [("another", True), ("made_by_dag", False), ("[", False)])
+    def test_a_retry_with_a_manifest_of_another_pipeline_starts_that(
+        self, modelarts: Bench, identifier: str, is_another: bool
+    ) -> None:
+        before = start_operator(manifest=MANIFEST, retries=1, deferrable=True)
+        assert modelarts.airflow.run(before).state == "deferred"
+        modelarts.airflow.fail_trigger()
+        assert modelarts.airflow.run(before).state == "up_for_retry"
+
+        newer = MANIFEST.replace("identifier: made_by_dag", f"identifier: {identifier}").replace("conf/", "conf/new/")
+        result = modelarts.airflow.run(start_operator(manifest=newer, retries=1))
+
+        first, *others = modelarts.emulator.paiflow.runs.values()
+        assert result.state == "success", result.log
+        assert first.status == ("Terminated" if is_another else "Succeeded")
+        assert [yaml.safe_load(run.fields["PipelineManifest"])["metadata"]["identifier"] for run in others] == (
+            [identifier] if is_another else []
+        )
+
     def test_a_parameter_that_ends_like_a_file_is_none(self, modelarts: Bench) -> None:
         pipeline = modelarts.emulator.paiflow.add_pipeline(
             PipelineDefinition("p", [NodeDefinition("a")], parameters=[{"name": "config", "type": "String"}])
@@ -184,6 +217,52 @@ class TestManifest:
         assert isinstance(result.error, InvalidInputError), repr(result.error)
         assert words in str(result.error)
         assert modelarts.requests == []
+
+
+def test_options_and_accessibility_are_sent(modelarts: Bench) -> None:
+    operator = start_operator(pipeline_id=CHAIN, options={"mlflow": {"experimentId": "e"}}, accessibility="PRIVATE")
+    result = modelarts.airflow.run_to_end(operator)
+    assert result.state == "success", result.log
+    (run,) = modelarts.emulator.paiflow.runs.values()
+    assert run.fields["Accessibility"] == "PRIVATE"
+    assert json.loads(run.fields["Options"]) == {"mlflow": {"experimentId": "e"}}
+
+
+@pytest.mark.parametrize("kind", [PaiFlowStartPipelineOperator, *OF_A_RUN])
+def test_region_and_workspace_may_come_from_the_task(modelarts: Bench, kind: Any) -> None:
+    connection = connections(modelarts.emulator.url)[ALIBABA_CONNECTION]
+    extra = {name: value for name, value in connection["extra"].items() if name not in ("region", "workspace_id")}
+    modelarts.airflow.set_connection("elsewhere", {**connection, "extra": extra})
+    place = {"alibaba_conn_id": "elsewhere", "region": "eu-central-1", "workspace_id": WORKSPACE_ID}
+    modelarts.emulator.switches.stop_seconds = 25.0
+    run = modelarts.emulator.paiflow.start(CHAIN)
+    modelarts.clock.advance(3)
+    if kind is PaiFlowRerunOperator:
+        run.terminate(1.0)
+        modelarts.clock.advance(30)
+    which = {"pipeline_id": CHAIN} if kind is PaiFlowStartPipelineOperator else {"run_id": run.run_id}
+    task = kind(
+        task_id="task", deferrable=True, **which, **({"node": "read"} if kind is PaiFlowNodeSensor else {}), **place
+    )
+
+    waiting = modelarts.airflow.run(task)
+
+    assert PAIFLOW.scope_of(task) == place
+    assert waiting.deferral is not None, waiting.log
+    assert {name: waiting.deferral.kwargs[name] for name in place} == place
+    result = modelarts.airflow.resume(task, modelarts.airflow.run_trigger().payload)
+    assert result.state == "success", result.log
+
+
+@pytest.mark.parametrize("node", ["{{ none }}", " ", "{{ [1] }}", "{{ true }}"])
+def test_a_node_sensor_needs_a_node(modelarts: Bench, node: str) -> None:
+    run_id = modelarts.emulator.paiflow.start(CHAIN).run_id
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        sensor = PaiFlowNodeSensor(task_id="wait", run_id=run_id, node=node)
+    result = modelarts.airflow.run(sensor)
+    assert isinstance(result.error, InvalidInputError)
+    assert "node must be the name or the id of a step, not " in str(result.error)
+    assert modelarts.requests == []
 
 
 @pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
@@ -312,6 +391,31 @@ class TestStreamedLogs:
         result = modelarts.airflow.run(start_operator(pipeline_id=pipeline.pipeline_id, stream_logs=True))
         assert result.state == "success", result.log
         assert LINE.findall(result.log) == ["first line 1", "first line 2"]
+
+    @pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
+    @pytest.mark.parametrize("stream_logs", [False, True])
+    def test_last_words_that_show_when_the_run_is_over(
+        self, modelarts: Bench, deferrable: bool, stream_logs: bool
+    ) -> None:
+        modelarts.emulator.switches.log_lag = 8.0
+        log = tuple(LogLine(second, f"{{node}} line {second}") for second in range(1, 21))
+        attempt = NodeAttempt(phases(("Running", 20), "Failed"), log, "no space left")
+        pipeline = modelarts.emulator.paiflow.add_pipeline(
+            PipelineDefinition("failing", [NodeDefinition("first", (), (attempt,))])
+        )
+        task = start_operator(
+            pipeline_id=pipeline.pipeline_id, stream_logs=stream_logs, deferrable=deferrable, poll_interval=2.0
+        )
+        result = modelarts.airflow.run_to_end(task)
+        assert "first line 20" in str(result.error)
+        assert not stream_logs or "[first] first line 20" in result.log
+
+    def test_a_run_that_has_ended_long_ago_is_not_waited_for(self, modelarts: Bench) -> None:
+        run_id = modelarts.emulator.paiflow.start(CHAIN).run_id
+        modelarts.clock.advance(3600)
+        began = modelarts.clock.time()
+        result = modelarts.airflow.run(PaiFlowRerunOperator(task_id="rerun", run_id=run_id, stream_logs=True))
+        assert modelarts.clock.time() - began < PaiFlowHook.log_lag, result.log
 
     def test_across_deferral_and_restarts_of_the_triggerer(self, modelarts: Bench) -> None:
         operator = start_operator(pipeline_id=add_talkative_pipeline(modelarts), stream_logs=True, deferrable=True)

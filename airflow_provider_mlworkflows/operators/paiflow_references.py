@@ -20,7 +20,7 @@ def source_of(text: str, extensions: Sequence[str], jinja_env: jinja2.Environmen
     """The text to render: of a template's file, if it names one. A value such as ``conf.yaml`` names none."""
     if not text.endswith(tuple(extensions)):
         return text
-    if not may_be_file or jinja_env.loader is None:
+    if not may_be_file or "\n" in text or jinja_env.loader is None:
         return text + _NO_FILE
     return jinja_env.loader.get_source(jinja_env, text)[0]
 
