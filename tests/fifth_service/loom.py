@@ -120,7 +120,7 @@ class LoomService(service.ModelArtsService):
         return self.show(call)
 
     def find(self, call: Call) -> Answer:
-        runs, marker = self.store.runs.values(), call.param("marker")
+        runs, marker = filter(self.store.is_listed, self.store.runs.values()), call.param("marker")
         return Answer(200, [shown(run) for run in runs if run.fields.get("SourceId") == marker])
 
     def show(self, call: Call, action: str = "", *arguments: Any) -> Answer:
@@ -143,8 +143,8 @@ def shown(run: PipelineRun) -> dict[str, Any]:
 
 
 class LoomUnderTest(PaiFlowUnderTest):
-    name, profiles, connection_id, reads = "loom", {"usual": {}}, huawei.DEFAULT_CONN_NAME, "GET /loom/.*"
+    name, profiles, reads = "loom", {"usual": {}, "late": {"list_lag": 20.0}}, "GET /loom/.*"
     starter, stopper, rerunner = LoomStartOperator, LoomStopOperator, LoomRerunOperator
-    run_watcher, step_watcher = LoomSensor, LoomSensor
+    run_watcher, step_watcher, connection_id = LoomSensor, LoomSensor, huawei.DEFAULT_CONN_NAME
     abilities = PaiFlowUnderTest.abilities - {"failure logs"}
     lacks = PaiFlowUnderTest.lacks | {"failure logs": "it keeps no logs"}

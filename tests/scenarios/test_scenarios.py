@@ -66,11 +66,12 @@ def _cases() -> Iterator[Any]:
                 reason = pytest.mark.skip(reason=f"{service.name}: {service.lacks[missing[0]]}")
                 yield pytest.param(service, "none", row, id=f"{service.name}-{row.name}", marks=reason)
                 continue
-            for profile in row.profiles:
-                if profile in service.profiles:
-                    yield pytest.param(
-                        service, profile, row, id=f"{service.name}-{profile}-{row.name}", marks=_marks(service, profile)
-                    )
+            profiles = [profile for profile in row.profiles if profile in service.profiles]
+            assert profiles, f"{service.name} is never emulated in a way that {row.name} is about"
+            for profile in profiles:
+                yield pytest.param(
+                    service, profile, row, id=f"{service.name}-{profile}-{row.name}", marks=_marks(service, profile)
+                )
 
 
 def _marks(service: type[ServiceUnderTest], profile: str) -> tuple[pytest.MarkDecorator, ...]:
