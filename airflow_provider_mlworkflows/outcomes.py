@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -72,39 +72,48 @@ def cut_to_limit(value: Any) -> Any:
     """The value if it is small enough for an XCom.
 
     Otherwise a list ends early, with a note. Of a mapping the largest values are left out, wherever in it they are,
-    each with a note in its place.
+    each with a note in its place; if that does not do, it ends early, too.
 
     Numbers that JSON has no word for, such as NaN, become texts: Airflow would take none of it.
     """
     value = _writable(value)
-    if isinstance(value, list) and _size(value) > XCOM_LIMIT:
+    size = _size(value)
+    if size <= XCOM_LIMIT:
+        return value
+    if isinstance(value, list):
         return _cut_list(value)
-    return _cut(value, XCOM_LIMIT)
+    return _cut_mapping(value) if isinstance(value, dict) else _left_out(size)
 
 
 def _size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _cut(value: Any, limit: int) -> Any:
-    size = _size(value)
-    if size <= limit:
-        return value
-    if isinstance(value, Mapping):
-        cut = _cut_mapping(value, limit)
-        if _size(cut) <= limit:
-            return cut
+def _left_out(size: int) -> dict[str, str]:
     return {"truncated": f"left out: {size} characters of JSON, of {XCOM_LIMIT} that all together may have"}
 
 
-def _cut_mapping(values: Mapping[Any, Any], limit: int) -> dict[Any, Any]:
-    """The small values as they are; the others share what is left."""
-    left = limit - _size(dict.fromkeys(values, 0))
-    cut: dict[Any, Any] = {}
-    for number, key in enumerate(sorted(values, key=lambda key: _size(values[key]))):
-        cut[key] = _cut(values[key], max(0, left) // (len(values) - number))
-        left -= _size(cut[key])
-    return {key: cut[key] for key in values}
+def _cut_mapping(values: dict[Any, Any]) -> dict[Any, Any]:
+    excess = _size(values) - XCOM_LIMIT
+    for size, mapping, key in sorted(_leaves(values), key=lambda leaf: leaf[0], reverse=True):
+        saved = size - _size(_left_out(size))
+        if excess <= 0 or saved <= 0:
+            break
+        mapping[key] = _left_out(size)
+        excess -= saved
+    if excess <= 0:
+        return values
+    kept = _cut_list([{key: value} for key, value in values.items()])
+    return {key: value for entry in kept for key, value in entry.items()}
+
+
+def _leaves(values: dict[Any, Any]) -> Iterator[tuple[int, dict[Any, Any], Any]]:
+    """What is in a mapping and in those within it: its size, the mapping that it is in, and its key there."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value)
+        else:
+            yield _size(value), values, key
 
 
 def _writable(value: Any) -> Any:

@@ -30,11 +30,20 @@ def test_a_large_output_leaves_the_others_alone() -> None:
     assert note == f"left out: {size_of(CURVE)} characters of JSON, of {XCOM_LIMIT} that all together may have"
 
 
-def test_of_two_that_fit_by_themselves_only_one_is_left_out() -> None:
-    half = "x" * (XCOM_LIMIT * 2 // 3)
-    cut = cut_to_limit({"first": half, "second": half})
-    assert sorted(isinstance(value, str) for value in cut.values()) == [False, True]
-    assert size_of(cut) <= XCOM_LIMIT
+def test_what_is_left_out_is_the_largest() -> None:
+    sizes = {"b": 11_500, "c": 12_000, "a": 11_000}
+    cut = cut_to_limit({key: "x" * size for key, size in sizes.items()})
+    assert [key for key, value in cut.items() if isinstance(value, str)] == ["b", "a"]
+    assert list(cut) == list(sizes)
+
+
+def test_many_small_ones_end_early() -> None:
+    small = {f"n{number}": "x" * 60 for number in range(600)}
+    cut = cut_to_limit({**small, "curve": CURVE})
+    kept = {key: value for key, value in cut.items() if key != "truncated"}
+    assert len(kept) > 400
+    assert kept.items() <= small.items()
+    assert cut["truncated"] == f"{601 - len(kept)} more left out"
 
 
 @pytest.mark.parametrize(
