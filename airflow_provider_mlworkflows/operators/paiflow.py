@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_mlworkflows.exceptions import InvalidInputError
 from airflow_provider_mlworkflows.operators.acting import RerunOperator, StopOperator
 from airflow_provider_mlworkflows.operators.paiflow_references import source_of, unveiled, veiled
 from airflow_provider_mlworkflows.operators.starting import StartOperator
@@ -114,18 +113,15 @@ class PaiFlowStartPipelineOperator(StartOperator):
         """What the manifest's pipeline is called, for it has no id."""
         if self.manifest is None:
             return None
-        from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import pipeline_identity  # not at Dag parse
+        from airflow_provider_mlworkflows.clouds.alibaba.paiflow_manifests import pipeline_name  # not at Dag parse
 
-        return {"pipeline": pipeline_identity(self.manifest)}
+        name = pipeline_name(self.manifest)
+        return None if name is None else {"pipeline": name}
 
     def is_changed_since(self, record: StartRecord) -> bool:
         """Whether another pipeline is to be started now, stored or by another manifest."""
-        if super().is_changed_since(record):
-            return True
-        try:
-            return record.before is not None and record.before != self.state_before()
-        except InvalidInputError:
-            return False  # what cannot be read does not name another one
+        now = self.state_before()
+        return super().is_changed_since(record) or (None not in (record.before, now) and record.before != now)
 
     def prepare_start(self) -> None:
         """Check manifest and arguments against what the pipeline declares (GetPipeline)."""

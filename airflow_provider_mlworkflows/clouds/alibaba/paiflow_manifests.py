@@ -66,13 +66,14 @@ def manifest_documents(manifest: Manifest) -> list[dict[str, Any]]:
     return documents
 
 
-def pipeline_identity(manifest: Manifest) -> list[str]:
-    """What the pipeline of a manifest is called: provider, identifier and version.
-
-    :raises InvalidInputError: if it is not YAML.
-    """
-    metadata = _mapping(manifest_documents(manifest)[-1].get("metadata"))
-    return [str(metadata.get(name) or "") for name in IDENTITY]
+def pipeline_name(manifest: Manifest) -> list[str] | None:
+    """Provider and identifier of a manifest's pipeline, in all its versions; None if it does not tell both."""
+    try:
+        metadata = _mapping(manifest_documents(manifest)[-1].get("metadata"))
+    except InvalidInputError:
+        return None
+    name = [str(metadata.get(part) or "").strip() for part in ("provider", "identifier")]
+    return name if all(name) else None
 
 
 def declared_inputs(manifest: Manifest) -> DeclaredInputs:
