@@ -24,7 +24,15 @@ from airflow_provider_mlworkflows.get_provider_info import get_provider_info
 PACKAGE = "airflow_provider_mlworkflows"
 PACKAGE_ROOT = Path(airflow_provider_mlworkflows.__file__).parent
 KINDS = ("hooks", "operators", "sensors", "triggers")
-NOT_PUBLIC = {"aom_batches", "obs_batches", "paiflow_batches", "paiflow_logs", "modelarts_base", "modelarts_calls"}
+NOT_PUBLIC = {
+    "aom_batches",
+    "modelarts_base",
+    "modelarts_calls",
+    "obs_batches",
+    "paiflow_batches",
+    "paiflow_logs",
+    "paiflow_references",
+}
 """Modules that the services' modules build on; a DAG imports nothing from them."""
 
 CONNECTION_TYPES = {

@@ -36,7 +36,6 @@ class ModelArtsRunHook(ModelArtsApi, RunHook):
     conn_type = huawei.CONN_TYPE
     hook_name = huawei.HOOK_NAME
     foreign_conn_types = huawei.FOREIGN_CONN_TYPES
-    log_lag = 10.0
 
     def __init__(
         self,

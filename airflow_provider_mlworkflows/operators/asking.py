@@ -7,6 +7,8 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
 from airflow_provider_mlworkflows.clock import BellRungError
 from airflow_provider_mlworkflows.exceptions import InvalidInputError, MLWorkflowsError, NotFoundError, is_transient
 from airflow_provider_mlworkflows.task_states import TaskKey
@@ -132,6 +134,8 @@ class RunReader:
         """The last log lines of the failed steps. As part of the error they get into the task's log, too."""
         if not run.failed_steps:
             return ""
+        if not self._operator.stream_logs:  # else that has been waited for
+            self._let_logs_arrive(run)
         try:
             return self._operator.hook.get_failure_log(run)
         except MLWorkflowsError as error:
@@ -153,21 +157,28 @@ class RunReader:
         watch.show_log(new)
         return new.missed is None or not is_transient(new.missed)
 
-    def let_logs_arrive(self, run: Run) -> None:
-        """Wait until the last lines of a run that has just ended can be read, if anybody is to see them."""
-        operator = self._operator
-        if run.ended_at is None or not (operator.stream_logs or run.failed_steps):
-            return
-        left = run.ended_at.timestamp() + operator.hook.log_lag - operator.clock.time()
-        if left > 0:
-            operator.clock.sleep(min(left, operator.hook.log_lag), operator.bell)
-
     def stream_last_words(self, run: Run, watch: RunWatch) -> None:
         """The same for a run that is over, during a minute if the service fails: nobody looks again later."""
         operator = self._operator
+        if operator.stream_logs:
+            self._let_logs_arrive(run)
         until = operator.clock.time() + COMPLETE_SECONDS
         while not self.stream_log(run, watch) and operator.clock.time() < until and not operator.bell.rung:
             operator.clock.sleep(ASK_INTERVAL, operator.bell)
+
+    def _let_logs_arrive(self, run: Run) -> None:
+        """Wait until the last lines of a run that has just ended can be read. What the run is, they do not decide."""
+        operator = self._operator
+        lag = operator.hook.log_lag
+        left = lag if run.ended_at is None else run.ended_at.timestamp() + lag - operator.hook.service_time()
+        if left <= 0:
+            return
+        try:
+            operator.clock.sleep(min(left, lag), operator.bell)
+        except AirflowTaskTimeout:
+            operator.log.warning(
+                "The task's execution_timeout is over, and so is run %s; not waiting for its log.", run.ref
+            )
 
 
 def _is_all_told(run: Run) -> bool:

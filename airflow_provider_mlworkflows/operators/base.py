@@ -364,7 +364,6 @@ class RunOperator(BaseOperator):
     def _end_with(self, context: Context, run: Run, watch: RunWatch) -> str:
         """End with a run that is over, once all that it has left can be read, or as much as can be for a minute."""
         run = self.handler.complete(run)
-        self.handler.let_logs_arrive(run)
         self.handler.stream_last_words(run, watch)
         return self._finish(context, run)
 

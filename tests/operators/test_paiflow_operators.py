@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from airflow_provider_mlworkflows.emulator import (
     FaultRule,
@@ -46,6 +47,7 @@ from tests.support import Bench, assert_no_secret
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from airflow_provider_mlworkflows.emulator.paiflow.machine import PipelineRun
     from tests.harness.results import TaskResult
 
 CREATE = "CreatePipelineRun"
@@ -168,24 +170,47 @@ class TestManifest:
         assert result.state == "success", result.log
         assert submitted(modelarts) == SENT
 
-    @pytest.mark.parametrize(("identifier", "is_another"), [("another", True), ("made_by_dag", False), ("[", False)])
-    def test_a_retry_with_a_manifest_of_another_pipeline_starts_that(
-        self, modelarts: Bench, identifier: str, is_another: bool
+    def first_attempt(self, bench: Bench) -> PipelineRun:
+        """A run that goes on, whose task is up for retry."""
+        operator = start_operator(manifest=MANIFEST, retries=2, deferrable=True)
+        assert bench.airflow.run(operator).state == "deferred"
+        bench.airflow.fail_trigger()
+        assert bench.airflow.run(operator).state == "up_for_retry"
+        (run,) = bench.emulator.paiflow.runs.values()
+        return run
+
+    @pytest.mark.parametrize(
+        ("old", "new", "is_another"),
+        [
+            ("identifier: made_by_dag", "identifier: another", True),
+            ('provider: "1557702098194904"', "provider: someone", True),
+            ("conf/", "conf/new/", False),
+            ("made_by_dag, version: v1", "made_by_dag, version: v2", False),
+            ("identifier: made_by_dag", "identifer: another", False),
+            ("apiVersion", "[", False),
+        ],
+    )
+    def test_a_retry_with_that_of_another_pipeline_starts_it(
+        self, modelarts: Bench, old: str, new: str, is_another: bool
     ) -> None:
-        before = start_operator(manifest=MANIFEST, retries=1, deferrable=True)
-        assert modelarts.airflow.run(before).state == "deferred"
-        modelarts.airflow.fail_trigger()
-        assert modelarts.airflow.run(before).state == "up_for_retry"
+        run = self.first_attempt(modelarts)
+        manifest = MANIFEST.replace(old, new, 1)
 
-        newer = MANIFEST.replace("identifier: made_by_dag", f"identifier: {identifier}").replace("conf/", "conf/new/")
-        result = modelarts.airflow.run(start_operator(manifest=newer, retries=1))
+        result = modelarts.airflow.run(start_operator(manifest=manifest, retries=2))
 
-        first, *others = modelarts.emulator.paiflow.runs.values()
         assert result.state == "success", result.log
-        assert first.status == ("Terminated" if is_another else "Succeeded")
-        assert [yaml.safe_load(run.fields["PipelineManifest"])["metadata"]["identifier"] for run in others] == (
-            [identifier] if is_another else []
-        )
+        assert run.status == ("Terminated" if is_another else "Succeeded")
+        _, *others = modelarts.emulator.paiflow.runs.values()
+        sent = [yaml.safe_load(other.fields["PipelineManifest"])["metadata"] for other in others]
+        assert sent == ([yaml.safe_load(manifest)["metadata"]] if is_another else [])
+
+    @pytest.mark.parametrize("fault", [{"parameters": {"tabel": "x"}}, {"artifacts": {"x": 3}}])
+    def test_a_run_goes_on_if_another_pipeline_cannot_be_started(self, modelarts: Bench, fault: dict[str, Any]) -> None:
+        run = self.first_attempt(modelarts)
+        another = MANIFEST.replace("identifier: made_by_dag", "identifier: another")
+        result = modelarts.airflow.run(start_operator(manifest=another, retries=2, **fault))
+        assert isinstance(result.error, InvalidInputError)
+        assert run.status not in ("Terminating", "Terminated")
 
     def test_a_parameter_that_ends_like_a_file_is_none(self, modelarts: Bench) -> None:
         pipeline = modelarts.emulator.paiflow.add_pipeline(
@@ -392,23 +417,62 @@ class TestStreamedLogs:
         assert result.state == "success", result.log
         assert LINE.findall(result.log) == ["first line 1", "first line 2"]
 
+    def add_failing(self, bench: Bench, end: str = "Failed") -> str:
+        """A pipeline whose one node writes a line each second and fails after twenty."""
+        log = tuple(LogLine(second, f"{{node}} line {second}") for second in range(1, 21))
+        attempt = NodeAttempt(phases(("Running", 20), end), log, "no space left")
+        definition = PipelineDefinition("failing", [NodeDefinition("first", (), (attempt,))])
+        return bench.emulator.paiflow.add_pipeline(definition).pipeline_id
+
     @pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
     @pytest.mark.parametrize("stream_logs", [False, True])
     def test_last_words_that_show_when_the_run_is_over(
         self, modelarts: Bench, deferrable: bool, stream_logs: bool
     ) -> None:
         modelarts.emulator.switches.log_lag = 8.0
-        log = tuple(LogLine(second, f"{{node}} line {second}") for second in range(1, 21))
-        attempt = NodeAttempt(phases(("Running", 20), "Failed"), log, "no space left")
-        pipeline = modelarts.emulator.paiflow.add_pipeline(
-            PipelineDefinition("failing", [NodeDefinition("first", (), (attempt,))])
-        )
         task = start_operator(
-            pipeline_id=pipeline.pipeline_id, stream_logs=stream_logs, deferrable=deferrable, poll_interval=2.0
+            pipeline_id=self.add_failing(modelarts), stream_logs=stream_logs, deferrable=deferrable, poll_interval=2.0
         )
         result = modelarts.airflow.run_to_end(task)
         assert "first line 20" in str(result.error)
         assert not stream_logs or "[first] first line 20" in result.log
+
+    @pytest.mark.parametrize("ahead", [-60.0, 60.0])
+    def test_last_words_by_the_services_clock(
+        self, modelarts: Bench, ahead: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        modelarts.emulator.switches.log_lag = 8.0
+        tell = modelarts.clock.time
+        monkeypatch.setattr(modelarts.clock, "time", lambda: tell() + ahead)
+        result = modelarts.airflow.run(start_operator(pipeline_id=self.add_failing(modelarts), poll_interval=2.0))
+        assert "first line 20" in str(result.error)
+
+    def test_last_words_of_a_suspended_run(self, modelarts: Bench) -> None:
+        modelarts.emulator.switches.log_lag = 8.0
+        pipeline = self.add_failing(modelarts, "Suspended")
+        result = modelarts.airflow.run(start_operator(pipeline_id=pipeline, poll_interval=2.0))
+        assert "first line 20" in str(result.error)
+
+    def test_no_run_is_failed_for_its_last_words(self, modelarts: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        def sleep(seconds: float, bell: object = None) -> None:
+            modelarts.clock.advance(seconds)
+            if seconds > 2.0:
+                raise AirflowTaskTimeout
+
+        monkeypatch.setattr(modelarts.clock, "sleep", sleep)
+        task = start_operator(pipeline_id=add_talkative_pipeline(modelarts), stream_logs=True, poll_interval=1.0)
+        result = modelarts.airflow.run(task)
+        assert result.state == "success", result.log
+        assert "not waiting for its log" in result.log
+        assert result.xcoms["run"]["state"] == "succeeded"
+
+    @pytest.mark.parametrize("task", [PaiFlowTerminateOperator, PaiFlowRunSensor])
+    def test_nobody_waits_for_what_nobody_shows(self, modelarts: Bench, task: Any) -> None:
+        run_id = modelarts.emulator.paiflow.start(self.add_failing(modelarts)).run_id
+        modelarts.clock.advance(21)
+        began = modelarts.clock.time()
+        modelarts.airflow.run(task(task_id="look", run_id=run_id))
+        assert modelarts.clock.time() - began < 1
 
     def test_a_run_that_has_ended_long_ago_is_not_waited_for(self, modelarts: Bench) -> None:
         run_id = modelarts.emulator.paiflow.start(CHAIN).run_id
