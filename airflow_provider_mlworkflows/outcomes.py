@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 XCOM_LIMIT = 32 * 1024
 """Characters of JSON that one pushed value may have."""
+WORTH_A_NOTE = 400
+"""Characters that a value has at least which is left out for a note of less than a hundred."""
 
 
 def step_table(run: Run) -> str:
@@ -94,26 +96,35 @@ def _left_out(size: int) -> dict[str, str]:
 
 
 def _cut_mapping(values: dict[Any, Any]) -> dict[Any, Any]:
-    excess = _size(values) - XCOM_LIMIT
-    for size, mapping, key in sorted(_leaves(values), key=lambda leaf: leaf[0], reverse=True):
-        saved = size - _size(_left_out(size))
-        if excess <= 0 or saved <= 0:
-            break
-        mapping[key] = _left_out(size)
-        excess -= saved
-    if excess <= 0:
+    for parts in (_leaves, _mappings):
+        excess = _size(values) - XCOM_LIMIT
+        for size, mapping, key in sorted(parts(values), key=lambda part: part[0], reverse=True):
+            if excess <= 0 or size < WORTH_A_NOTE:
+                break
+            mapping[key] = _left_out(size)
+            excess -= size - _size(mapping[key])
+    if _size(values) <= XCOM_LIMIT:
         return values
     kept = _cut_list([{key: value} for key, value in values.items()])
     return {key: value for entry in kept for key, value in entry.items()}
 
 
-def _leaves(values: dict[Any, Any]) -> Iterator[tuple[int, dict[Any, Any], Any]]:
-    """What is in a mapping and in those within it: its size, the mapping that it is in, and its key there."""
+_Part = tuple[int, dict[Any, Any], Any]
+"""How large a value is, the mapping that it is in, and its key there."""
+
+
+def _leaves(values: dict[Any, Any]) -> Iterator[_Part]:
+    """What is no mapping, in a mapping and in those within it."""
     for key, value in values.items():
         if isinstance(value, dict):
             yield from _leaves(value)
         else:
             yield _size(value), values, key
+
+
+def _mappings(values: dict[Any, Any]) -> Iterator[_Part]:
+    """The mappings in a mapping: whole ones have to go if they hold too many small values."""
+    return ((_size(value), values, key) for key, value in values.items() if isinstance(value, dict))
 
 
 def _writable(value: Any) -> Any:

@@ -37,6 +37,17 @@ def test_what_is_left_out_is_the_largest() -> None:
     assert list(cut) == list(sizes)
 
 
+def test_many_small_ones_within_one_leave_the_others_alone() -> None:
+    parts = {f"part_{number}": {"type": "DataSet", "value": f"oss://bucket/{number}"} for number in range(900)}
+    cut = cut_to_limit({"prepare": parts, "train": {"model": MODEL}})
+    assert cut == {"prepare": {"truncated": cut["prepare"]["truncated"]}, "train": {"model": MODEL}}
+
+
+def test_no_note_is_longer_than_what_it_stands_for() -> None:
+    paths = {f"n{number}": "x" * 95 for number in range(400)}
+    assert len(cut_to_limit(paths).items() & paths.items()) > 280
+
+
 def test_many_small_ones_end_early() -> None:
     small = {f"n{number}": "x" * 60 for number in range(600)}
     cut = cut_to_limit({**small, "curve": CURVE})
