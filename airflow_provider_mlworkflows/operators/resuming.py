@@ -57,10 +57,7 @@ class LaterAttempt:
             run, has_made_way = self._run_elsewhere()
             if has_made_way:
                 return operator.start(self._context)
-        if record.is_given_up:
-            return self._replace(run)
-        if operator.is_changed_since(record):
-            operator.prepare_start()  # first, so that a run goes on if what is to take its place cannot be started
+        if record.is_given_up or operator.is_changed_since(record):
             return self._replace(run)
         return self._after_clear(run) if self._is_cleared else self._after_retry(run)
 

@@ -204,14 +204,6 @@ class TestManifest:
         sent = [yaml.safe_load(other.fields["PipelineManifest"])["metadata"] for other in others]
         assert sent == ([yaml.safe_load(manifest)["metadata"]] if is_another else [])
 
-    @pytest.mark.parametrize("fault", [{"parameters": {"tabel": "x"}}, {"artifacts": {"x": 3}}])
-    def test_a_run_goes_on_if_another_pipeline_cannot_be_started(self, modelarts: Bench, fault: dict[str, Any]) -> None:
-        run = self.first_attempt(modelarts)
-        another = MANIFEST.replace("identifier: made_by_dag", "identifier: another")
-        result = modelarts.airflow.run(start_operator(manifest=another, retries=2, **fault))
-        assert isinstance(result.error, InvalidInputError)
-        assert run.status not in ("Terminating", "Terminated")
-
     def test_a_parameter_that_ends_like_a_file_is_none(self, modelarts: Bench) -> None:
         pipeline = modelarts.emulator.paiflow.add_pipeline(
             PipelineDefinition("p", [NodeDefinition("a")], parameters=[{"name": "config", "type": "String"}])
