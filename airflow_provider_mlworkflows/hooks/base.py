@@ -124,7 +124,7 @@ class RunHook(BaseHook, Session):
     foreign_conn_types: ClassVar[tuple[str, ...]] = ()
     """Types of connections that other providers' hooks made, and that serve here as well."""
     log_lag: ClassVar[float] = 0.0
-    """Seconds that the last lines of a step may take to show in its log; 0 if the service keeps none."""
+    """Seconds for which the last lines of a run that has just ended are waited for, because they show late."""
 
     def __init__(
         self,

@@ -172,7 +172,7 @@ def options_text(options: Mapping[str, Any] | str | None) -> str | None:
 
 def _is_json_mapping(text: object) -> bool:
     try:
-        return isinstance(text, str) and isinstance(json.loads(text, parse_constant=_refused), dict)
+        return isinstance(text, str) and isinstance(_decoded(text), dict)
     except (ValueError, RecursionError):
         return False
 
